@@ -1,0 +1,119 @@
+/* Defaults, then the file, then the flags, into one const struct config. What cannot be applied in
+ * full is not applied at all. The one place in the feeder that reads the environment. */
+#ifndef PX_CONFIG_H
+#define PX_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "log.h"
+#include "venue.h"
+
+#define CONFIG_PATH_MAX   256
+#define CONFIG_URL_MAX    256
+#define CONFIG_ERROR_MAX  512
+#define CONFIG_VENUES_MAX 32
+/* Symbols in file and command line together: what a subscription table may be asked to hold. */
+#define CONFIG_SYMBOLS_MAX 65536u
+
+enum config_action {
+    CONFIG_RUN,    /* feed the bus */
+    CONFIG_CHECK,  /* --check: the configuration was good, exit 0 */
+    CONFIG_PLAN,   /* --plan: plan_print() */
+    CONFIG_REMOVE, /* --remove: px_writer_remove() */
+    CONFIG_HELP,   /* --help: config_help() */
+    CONFIG_VERSION /* --version */
+};
+
+/* One symbol that file or command line ask for. */
+struct config_symbol {
+    char symbol[PX_SYMBOL_MAX + 1]; /* "venue:NATIVE" */
+    uint32_t kinds;                 /* PX_TRADES ... VENUE_AGGTRADES */
+};
+
+/* By the index of the venue in venue_table. */
+struct config_venue {
+    bool allowed;   /* by [bus] venues; true for all without that key */
+    uint32_t kinds; /* of its symbols; VENUE_AGGTRADES: trades mean aggregated ones */
+    char endpoint[CONFIG_URL_MAX]; /* "": the venue's own, and its limits apply */
+    bool limits;                   /* the venue's limits apply to `endpoint` too */
+    bool deflate;                  /* offer permessage-deflate */
+    uint32_t silence_ms;           /* 0: the venue's */
+};
+
+/* What the environment said, for those who must not ask it. NULL: not set. */
+struct config_env {
+    const char *notify_socket, *journal_stream;
+    const char *xdg_runtime_dir, *xdg_state_home, *home; /* for dirs.h */
+    uint64_t watchdog_us;                                /* 0: no watchdog */
+};
+
+struct config {
+    /* [bus] */
+    char bus[PX_BUS_NAME_MAX + 1];
+    uint32_t capacity, ring;
+    uint32_t kinds;                    /* default of venues and of symbols on the command line */
+    int64_t group;                     /* gid, -1 none */
+    char runtime_dir[CONFIG_PATH_MAX]; /* "": by the rules of dirs.h */
+    char state_dir[CONFIG_PATH_MAX];   /* "": by the rules of dirs.h */
+    char tls_ca[CONFIG_PATH_MAX];      /* "": the system's */
+    char venues[CONFIG_PATH_MAX];      /* names, "" all */
+    uint32_t memory_soft_mb, memory_hard_mb;
+    uint32_t max_message_kb, receive_kb;
+    uint32_t grace_ms;   /* from the last unsubscribe to the venue's */
+    uint32_t no_data_ms; /* accepted and silent for so long is said */
+    uint32_t connect_ms; /* deadline of each step from resolving to upgrading, 0: those of conn.c */
+    uint32_t subscribe_ms; /* deadline of a venue's answer to a subscribe message */
+    uint32_t close_ms;     /* deadline of a close handshake */
+    uint32_t backoff_min_ms, backoff_max_ms;
+    uint32_t breaker_good_s; /* good data for so long closes a breaker */
+    uint32_t quota_connections, quota_symbols, quota_messages; /* per uid, see control.h */
+    uint32_t log_level;                                        /* enum log_level */
+    bool limits_venue; /* --limits venue: the venue's limits for every endpoint */
+    bool busy_poll;
+    int32_t cpu; /* pinned to it, -1 none */
+    bool demo;
+    /* [venue] */
+    struct config_venue venue[CONFIG_VENUES_MAX];
+    /* all symbols, each once, in the order first seen */
+    struct config_symbol *symbols;
+    size_t symbol_count;
+    /* how it was asked for; argv is the caller's and outlives the config */
+    char file[CONFIG_PATH_MAX]; /* "": none */
+    int argc;
+    char **argv;
+    enum config_action action;
+    struct config_env env;
+};
+
+/* Fill *out from argv, the environment and the file that argv names.
+ * Owner: *out is the caller's until config_free(). Errors, with one sentence that names the flag,
+ * or file and line, in `error`: -EINVAL arguments (exit 2); -EBADMSG the file, or what it adds up
+ * to (exit 1); -ENOMEM. *out is untouched then. */
+int config_load(int argc, char **argv, struct config *out, char error[CONFIG_ERROR_MAX]);
+
+/* Give back what config_load() allocated. NULL and a zeroed struct are allowed. */
+void config_free(struct config *config);
+
+/* Read file and flags of `running` again. Keys that need a restart keep their running value; their
+ * names go to `kept` ("capacity, ring"), "" if there are none. Errors: as config_load(). */
+int config_reload(const struct config *running, struct config *out, char *kept, size_t kept_cap,
+                  char error[CONFIG_ERROR_MAX]);
+
+/* The settings of a venue. */
+const struct config_venue *config_venue_of(const struct config *config,
+                                           const struct px_venue *venue);
+
+/* The URL to connect to, and whether the venue's published limits apply there. */
+const char *config_endpoint(const struct config *config, const struct px_venue *venue,
+                            bool *limits);
+
+/* Index of a venue in venue_table. */
+size_t config_venue_index(const struct px_venue *venue);
+
+/* --help, on one screen. */
+void config_help(FILE *to);
+
+#endif

@@ -1,0 +1,94 @@
+/* What one feeder is made of, in the order in which it is opened. */
+#ifndef PX_FEEDER_FEEDER_H
+#define PX_FEEDER_FEEDER_H
+
+#include <signal.h>
+
+#include "config.h"
+#include "control.h"
+#include "fleet.h"
+#include "memwatch.h"
+#include "net.h"
+#include "state.h"
+
+#include "px/layout.h"
+
+/* Why the loop ends. */
+enum feeder_end { FEEDER_RUNS = 0, FEEDER_STOPS, FEEDER_RESTARTS, FEEDER_FAILS };
+
+struct feeder;
+
+/* A session of the control socket on the loop. */
+struct session_watch {
+    struct feeder *feeder;
+    int session;
+    struct net_fd sock;
+};
+
+struct demo {
+    int pid; /* of the simulated exchange, 0 none */
+    char endpoint[128];
+};
+
+struct feeder {
+    struct config config;
+    struct demo demo;
+    px_writer *writer;
+    struct net *net;
+    struct resolve *resolve;
+    struct tls_context *tls; /* until the fleet has it */
+    struct wants *wants;
+    struct publish *publish;
+    struct fleet *fleet;
+    struct state *state;
+    struct memwatch memwatch;
+    struct control *control;
+    struct session_watch *sessions; /* PXL_READERS_MAX */
+    struct net_fd control_watch, resolve_watch, signal_watch;
+    struct net_timer timer;
+    char control_path[CONFIG_PATH_MAX], state_dir[CONFIG_PATH_MAX];
+    uint64_t ticks; /* of the timer */
+    uint64_t saved_revision;
+    int64_t end_by_ns; /* when the farewell to the venues is over */
+    enum feeder_end end;
+    bool made;     /* the segment is new and nothing was fed yet: a failed start removes it */
+    bool reload;   /* asked for */
+    bool nameless; /* the segment's name was removed, and that was said */
+};
+
+/* Open everything and begin to feed. Errors: negative errno, said on stderr in one sentence. */
+int feeder_open(struct feeder *f);
+/* Until the end; returns its kind. */
+enum feeder_end feeder_run(struct feeder *f);
+/* The one teardown. With `keep` the segment stays as it is, for the feeder that follows by exec. */
+void feeder_close(struct feeder *f, bool keep);
+/* Begin to end: farewell to the venues, then the loop stops. */
+void feeder_end(struct feeder *f, enum feeder_end how);
+/* Apply the configuration anew. */
+void feeder_reload(struct feeder *f);
+
+/* sessions.c: the control socket on the loop. Errors: negative errno, said. */
+int sessions_open(struct feeder *f);
+void sessions_close(struct feeder *f);
+
+/* restart.c: the lock's descriptor that an earlier self left, or -1. */
+int restart_inherited_lock(void);
+/* Remember where this program came from; first thing in main. */
+void restart_remember(char **argv);
+/* Become a new feeder: same path, arguments, environment, pid. Returns only if that fails: negative
+ * errno. */
+int restart_exec(int lock_fd, const struct demo *demo);
+
+/* demo.c: start the simulated exchange (or find the one that an earlier self started) and point the
+ * configuration at it. Errors: negative errno, said. */
+int demo_start(struct demo *demo, struct config *config);
+void demo_stop(struct demo *demo);
+/* Tell the self that follows by exec. */
+void demo_leave(const struct demo *demo);
+/* Said once when it has died. */
+void demo_check(struct demo *demo);
+
+/* "feeder: object: reason" on stderr. */
+void feeder_say(const char *object, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

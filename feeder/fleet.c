@@ -1,0 +1,177 @@
+#include "fleet.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "counters.h"
+#include "json.h"
+
+/* Untouched until a venue accepts the extension: reserved, not resident. */
+static int open_deflate(struct fleet *f)
+{
+    size_t n = link_plan(f->shared.config).deflate_count;
+    const size_t out_bytes = LINK_INFLATED_BYTES + WS_PADDING;
+    if (n == 0)
+        return 0;
+    f->deflate = calloc(n, sizeof *f->deflate);
+    f->inflated = calloc(n, out_bytes);
+    if (f->deflate == NULL || f->inflated == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < n; i++) {
+        f->deflate[i].out = f->inflated + i * out_bytes;
+        f->deflate[i].out_cap = LINK_INFLATED_BYTES;
+        f->free_deflate[f->free_deflates++] = &f->deflate[i];
+    }
+    return 0;
+}
+
+int fleet_open(struct fleet *f, const struct link_shared *shared)
+{
+    size_t max_message = (size_t)shared->config->max_message_kb * 1024;
+    f->shared = *shared;
+    f->shared.json = json_new(max_message);
+    f->shared.large =
+        (struct ws_large){.data = malloc(max_message + WS_PADDING), .cap = max_message};
+    int rc = f->shared.json == NULL || f->shared.large.data == NULL ? -ENOMEM : open_deflate(f);
+    for (uint32_t i = 0; i < SUBS_LINKS_MAX && rc == 0; i++)
+        rc = link_init(&f->link[i], &f->shared, i);
+    return rc;
+}
+
+void fleet_free(struct fleet *f)
+{
+    for (uint32_t i = 0; i < SUBS_LINKS_MAX; i++)
+        link_free(&f->link[i]);
+    free(f->deflate);
+    free(f->inflated);
+    f->deflate = NULL;
+    f->inflated = NULL;
+    free(f->shared.large.data);
+    f->shared.large.data = NULL;
+    tls_context_free(f->shared.tls);
+    f->shared.tls = NULL;
+    json_free(f->shared.json);
+    f->shared.json = NULL;
+}
+
+static bool wanted(const struct fleet *f, uint32_t venue, uint32_t shard)
+{
+    return !f->closing && shard < subs_shards(f->shared.subs, venue) &&
+           subs_shard_wanted(f->shared.subs, venue, shard);
+}
+
+static struct link *find(struct fleet *f, uint32_t venue, uint32_t shard)
+{
+    for (uint32_t i = 0; i < SUBS_LINKS_MAX; i++)
+        if (f->link[i].used && f->link[i].venue_index == venue && f->link[i].shard == shard)
+            return &f->link[i];
+    return NULL;
+}
+
+/* There is one for each shard of such a venue, and a shard has one link at a time. */
+static void lend_deflate(struct fleet *f, struct link *l, uint32_t venue)
+{
+    if (f->shared.config->venue[venue].deflate && f->free_deflates > 0)
+        l->deflate = f->free_deflate[--f->free_deflates];
+}
+
+static void return_deflate(struct fleet *f, struct link *l)
+{
+    if (l->deflate != NULL)
+        f->free_deflate[f->free_deflates++] = l->deflate;
+    l->deflate = NULL;
+}
+
+static void open_missing(struct fleet *f, uint32_t venue, uint32_t shard)
+{
+    if (find(f, venue, shard) != NULL)
+        return;
+    for (uint32_t i = 0; i < SUBS_LINKS_MAX; i++) {
+        struct link *l = &f->link[i];
+        if (l->used)
+            continue;
+        lend_deflate(f, l, venue);
+        if (link_open(l, venue, shard) < 0)
+            return_deflate(f, l);
+        return;
+    }
+}
+
+static void reconcile(struct fleet *f, struct link *l)
+{
+    bool want = wanted(f, l->venue_index, l->shard);
+    if (want != l->conn.wanted)
+        link_want(l, want);
+    if (!want && link_idle(l)) {
+        link_release(l);
+        return_deflate(f, l);
+    }
+}
+
+void fleet_pump(struct fleet *f, int64_t now_ns)
+{
+    for (uint32_t i = 0; i < SUBS_LINKS_MAX; i++)
+        if (f->link[i].used)
+            reconcile(f, &f->link[i]);
+    for (uint32_t v = 0; v < venue_count; v++)
+        for (uint32_t s = 0; s < subs_shards(f->shared.subs, v); s++)
+            if (wanted(f, v, s))
+                open_missing(f, v, s);
+    for (uint32_t i = 0; i < SUBS_LINKS_MAX; i++)
+        if (f->link[i].used && subs_due(f->shared.subs, i))
+            link_pump(&f->link[i], now_ns);
+}
+
+void fleet_tick(struct fleet *f, int64_t now_ns)
+{
+    fleet_pump(f, now_ns);
+    for (uint32_t i = 0; i < SUBS_LINKS_MAX; i++)
+        if (f->link[i].used)
+            link_tick(&f->link[i], now_ns);
+    px_writer_level(f->shared.writer, PX_C_links, fleet_links(f));
+    px_writer_level(f->shared.writer, PX_C_timers, net_timers(f->shared.net));
+}
+
+void fleet_close(struct fleet *f)
+{
+    f->closing = true;
+    for (uint32_t i = 0; i < SUBS_LINKS_MAX; i++)
+        if (f->link[i].used)
+            link_want(&f->link[i], false);
+}
+
+bool fleet_idle(const struct fleet *f)
+{
+    for (uint32_t i = 0; i < SUBS_LINKS_MAX; i++)
+        if (f->link[i].used && !link_idle(&f->link[i]))
+            return false;
+    return true;
+}
+
+void fleet_poll(void *fleet)
+{
+    struct fleet *f = fleet;
+    for (uint32_t i = 0; i < SUBS_LINKS_MAX; i++)
+        if (f->link[i].used)
+            link_poll(&f->link[i]);
+}
+
+uint32_t fleet_links(const struct fleet *f)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < SUBS_LINKS_MAX; i++)
+        n += f->link[i].used;
+    return n;
+}
+
+uint64_t fleet_bytes(const struct fleet *f)
+{
+    struct plan_link plan = link_plan(f->shared.config);
+    return SUBS_LINKS_MAX * (plan.receive_bytes + plan.send_bytes + plan.object_bytes) +
+           plan.deflate_bytes * plan.deflate_count + f->shared.large.cap + WS_PADDING;
+}
+
+uint64_t fleet_json_bytes(const struct fleet *f)
+{
+    return link_plan(f->shared.config).parser_bytes;
+}

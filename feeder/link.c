@@ -1,0 +1,402 @@
+#include "link.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "json.h"
+#include "link_internal.h"
+
+#define MS INT64_C(1000000)
+
+static void on_answer(void *owner, const struct resolve_answer *answer);
+static void on_timer(void *owner);
+
+int link_init(struct link *l, struct link_shared *shared, uint32_t index)
+{
+    *l = (struct link){.shared = shared, .index = index};
+    l->recv_bytes = (size_t)shared->config->receive_kb * 1024;
+    l->recv = calloc(1, l->recv_bytes + WS_PADDING);
+    l->send = malloc(LINK_SEND_BYTES);
+    l->tls_in = malloc(LINK_TLS_BYTES);
+    l->tls_out = malloc(LINK_TLS_BYTES);
+    if (l->recv == NULL || l->send == NULL || l->tls_in == NULL || l->tls_out == NULL) {
+        link_free(l);
+        return -ENOMEM;
+    }
+    l->job.done = on_answer;
+    l->job.owner = l;
+    net_timer_init(shared->net, &l->timer, on_timer, l);
+    return 0;
+}
+
+void link_free(struct link *l)
+{
+    if (l->used)
+        link_release(l);
+    free(l->recv);
+    free(l->send);
+    free(l->tls_in);
+    free(l->tls_out);
+    l->recv = l->send = l->tls_in = l->tls_out = NULL;
+}
+
+struct plan_link link_plan(const struct config *config)
+{
+    uint64_t inflating = 0;
+    for (size_t v = 0; v < venue_count; v++)
+        inflating += config->venue[v].deflate ? SUBS_SHARDS_MAX : 0;
+    return (struct plan_link){
+        .deflate_bytes = sizeof(struct ws_deflate) + LINK_INFLATED_BYTES + WS_PADDING,
+        .deflate_count = inflating < SUBS_LINKS_MAX ? inflating : SUBS_LINKS_MAX,
+        .receive_bytes = (uint64_t)config->receive_kb * 1024 + WS_PADDING,
+        .send_bytes = LINK_SEND_BYTES,
+        .object_bytes = sizeof(struct link),
+        .parser_bytes = json_bytes((size_t)config->max_message_kb * 1024),
+        .tls_bytes = 2 * LINK_TLS_BYTES};
+}
+
+static void record(struct link *l)
+{
+    struct conn *c = &l->conn;
+    struct px_conn_info *i = &l->info;
+    i->state = c->state;
+    i->owner_epoch = px_writer_epoch(l->shared->writer);
+    i->since_mono_ns = c->since_ns;
+    i->open_mono_ns = c->live_ns;
+    i->next_mono_ns = c->state == PX_CONN_WAITING ? c->deadline_ns : 0;
+    i->attempts = c->attempts;
+    i->reconnects = c->reconnects;
+    i->ticks = l->source.ticks;
+    i->gaps = l->source.gaps;
+    i->duplicates = l->source.duplicates;
+    i->refused_frames = l->source.refused_frames;
+    subs_streams(l->shared->subs, l->index, &i->streams_wanted, &i->streams_acked);
+    px_writer_conn(l->shared->writer, l->index, i);
+}
+
+/* The one teardown: whatever was opened for this connection is gone after it. */
+static void drop(struct link *l)
+{
+    resolve_cancel(l->shared->resolve, &l->job);
+    link_drop_io(l);
+    if (l->open_in_subs)
+        subs_link_close(l->shared->subs, l->index, now_mono_ns());
+    l->open_in_subs = false;
+}
+
+static void lost(struct link *l)
+{
+    uint32_t cause = l->conn.mute ? PX_CAUSE_CONNECTION_MUTE : PX_CAUSE_CONNECTION_LOST;
+    if (l->planned_end)
+        cause = PX_CAUSE_PLANNED_END;
+    publish_lost(l->shared->publish, &l->source, cause, publish_now());
+    px_writer_flush(l->shared->writer);
+}
+
+static void connect_next(struct link *l)
+{
+    uint32_t i = l->conn.address;
+    int fd = net_connect((const struct sockaddr *)&l->answer.address[i], l->answer.len[i]);
+    int rc = fd < 0 ? fd : net_add(l->shared->net, &l->sock, fd, link_on_socket, l);
+    if (rc < 0) {
+        link_fail(l, CONN_FAILED, NULL, "cannot connect: %s", strerror(-rc));
+        return;
+    }
+    net_want_write(&l->sock);
+}
+
+static void open_subscriptions(struct link *l)
+{
+    int64_t now = now_mono_ns();
+    int rc = subs_link_open(l->shared->subs, l->index, l->venue_index, l->shard, now);
+    if (rc < 0) {
+        link_fail(l, CONN_FAILED, NULL, "its symbols cannot be carried: %s", strerror(-rc));
+        return;
+    }
+    l->open_in_subs = true;
+    l->source.life++;
+    l->keepalive_ns = now + (int64_t)l->venue->keepalive_ms * MS;
+    link_pump(l, now);
+    link_settle(l);
+}
+
+static void became_live(struct link *l)
+{
+    px_writer_count(l->shared->writer, PX_C_connects, 1);
+    if (l->conn.lives > 1)
+        px_writer_count(l->shared->writer, PX_C_reconnects, 1);
+    l->planned_end = false;
+    l->info.reason[0] = '\0';
+    log_info(l->venue->name, "live at %s", l->info.endpoint);
+}
+
+static void arm(struct link *l)
+{
+    int64_t at = conn_deadline(&l->conn);
+    /* A live connection's deadline moves with every byte: link_tick() looks at it. */
+    if (at == INT64_MAX || l->conn.state == PX_CONN_LIVE)
+        net_timer_cancel(&l->timer);
+    else
+        net_timer_set(&l->timer, at - now_mono_ns());
+}
+
+static void ask_addresses(struct link *l)
+{
+    if (resolve_ask(l->shared->resolve, &l->job, &l->url) < 0)
+        link_fail(l, CONN_FAILED, NULL, "too many names are being resolved");
+}
+
+/* At most one of the actions from CONN_DO_RESOLVE on is asked for at a time, and is the last one,
+ * so that a failure in it may step the machine again. */
+void link_step(struct link *l, enum conn_event event, const struct conn_input *in)
+{
+    uint32_t before = l->conn.state;
+    uint32_t actions = conn_step(&l->conn, event, in, now_mono_ns());
+    if (l->conn.state == before && actions == 0)
+        return;
+    arm(l);
+    if (actions & CONN_DO_CLOSE)
+        link_send_close(l, 1000, NULL);
+    if (actions & CONN_DO_DROP)
+        drop(l);
+    if (actions & CONN_DO_LOST)
+        lost(l);
+    if (actions & CONN_DO_LIVE)
+        became_live(l);
+    record(l);
+    if (actions & CONN_DO_RESOLVE)
+        ask_addresses(l);
+    if (actions & CONN_DO_CONNECT)
+        connect_next(l);
+    if (actions & CONN_DO_TLS)
+        link_start_tls(l);
+    if (actions & CONN_DO_UPGRADE)
+        link_start_upgrade(l);
+    if (actions & CONN_DO_SUBSCRIBE)
+        open_subscriptions(l);
+}
+
+/* The first failure of a series is a line in the log; all of them are counted. */
+static void tell(struct link *l, bool was_live, bool told_when)
+{
+    const char *again = l->conn.state == PX_CONN_WAITING && !told_when ? ", trying again" : "";
+    char text[sizeof l->info.endpoint + sizeof l->info.reason + 4];
+    snprintf(text, sizeof text, "%s: %s", l->info.endpoint, l->info.reason);
+    px_writer_error(l->shared->writer, "connection", text, publish_now().utc_ns);
+    enum log_level level =
+        was_live || l->conn.backoff.failures <= 1 ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG;
+    log_line(level, l->venue->name, "%s: %s%s", l->info.endpoint, l->info.reason, again);
+}
+
+void link_fail(struct link *l, enum conn_event event, const struct conn_input *in,
+               const char *format, ...)
+{
+    uint32_t before = l->conn.state;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(l->info.reason, sizeof l->info.reason, format, args);
+    va_end(args);
+    if (before >= PX_CONN_RESOLVING && before < PX_CONN_LIVE)
+        px_writer_count(l->shared->writer, PX_C_connect_failures, 1);
+    if (!l->conn.wanted) {
+        link_step(l, event, in);
+        return;
+    }
+    uint64_t failures = l->conn.failures;
+    link_step(l, event, in);
+    if (l->conn.failures != failures || before == PX_CONN_LIVE)
+        tell(l, before == PX_CONN_LIVE, in != NULL && in->retry_ns > 0);
+}
+
+void link_settle(struct link *l)
+{
+    if (l->conn.state == PX_CONN_SUBSCRIBING && subs_settled(l->shared->subs, l->index))
+        link_step(l, CONN_SUBSCRIBED, NULL);
+}
+
+static void on_answer(void *owner, const struct resolve_answer *answer)
+{
+    struct link *l = owner;
+    l->answer = *answer;
+    if (answer->error != 0) {
+        link_fail(l, CONN_FAILED, NULL, "%s cannot be resolved: %s", l->url.host,
+                  gai_strerror(answer->error));
+        return;
+    }
+    struct conn_input in = {.addresses = answer->count};
+    link_step(l, CONN_RESOLVED, &in);
+}
+
+static void deadline(struct link *l)
+{
+    if (now_mono_ns() < conn_deadline(&l->conn))
+        return;
+    if (l->conn.state == PX_CONN_WAITING)
+        link_step(l, CONN_TIMER, NULL);
+    else
+        link_fail(l, CONN_TIMER, NULL, "%s", conn_deadline_text(&l->conn));
+}
+
+static void on_timer(void *owner)
+{
+    struct link *l = owner;
+    deadline(l);
+    if (!l->timer.armed)
+        arm(l);
+}
+
+/* Acknowledgements, refusals and announcements among the venue's frames. */
+static void on_control(void *user, const struct venue_event *event)
+{
+    struct link *l = user;
+    int64_t now = now_mono_ns();
+    switch (event->type) {
+    case VENUE_ACK:
+        subs_ack(l->shared->subs, l->index, event->request, now);
+        break;
+    case VENUE_REFUSED:
+        subs_refused(l->shared->subs, l->index, event->request, event->text, event->text_len, now);
+        log_warning(l->venue->name, "a subscription was refused: %.*s", (int)event->text_len,
+                    event->text != NULL ? event->text : "");
+        break;
+    case VENUE_PLANNED_END:
+        l->planned_end = true;
+        px_writer_count(l->shared->writer, PX_C_planned_ends, 1);
+        log_info(l->venue->name, "the venue announces the end of this connection");
+        break;
+    default:
+        break;
+    }
+    l->answered = true;
+}
+
+static int set_endpoint(struct link *l)
+{
+    char error[URL_ERROR_MAX];
+    const char *text = config_endpoint(l->shared->config, l->venue, &l->limits);
+    if (url_parse(text, &l->url, error) < 0) {
+        log_error(l->venue->name, "endpoint %s: %s", text, error);
+        return -EINVAL;
+    }
+    if (!l->url.has_path && l->venue->path(l->url.path, sizeof l->url.path) < 0)
+        return -EINVAL;
+    snprintf(l->info.endpoint, sizeof l->info.endpoint, "%s", text);
+    return 0;
+}
+
+int link_open(struct link *l, uint32_t venue_index, uint32_t shard)
+{
+    const struct config *config = l->shared->config;
+    l->venue = venue_table[venue_index];
+    l->venue_index = venue_index;
+    l->shard = shard;
+    memset(&l->info, 0, sizeof l->info);
+    if (set_endpoint(l) < 0)
+        return -EINVAL;
+    snprintf(l->info.venue, sizeof l->info.venue, "%s", l->venue->name);
+    const struct config_venue *v = config_venue_of(config, l->venue);
+    uint32_t silence_ms = v->silence_ms != 0 ? v->silence_ms : l->venue->silence_ms;
+    struct conn_config timing = {.tls = l->url.tls,
+                                 .step_ns = config->connect_ms * MS,
+                                 .subscribe_ns = config->subscribe_ms * MS,
+                                 .close_ns = config->close_ms * MS,
+                                 .silence_ns = silence_ms * MS,
+                                 .good_ns = config->breaker_good_s * 1000 * MS};
+    int64_t cap = config->backoff_max_ms * MS;
+    if (!l->limits && cap > BACKOFF_LOCAL_CAP_NS)
+        cap = BACKOFF_LOCAL_CAP_NS;
+    int64_t base = config->backoff_min_ms * MS < cap ? config->backoff_min_ms * MS : cap / 4;
+    uint64_t seed = 0;
+    if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != sizeof seed)
+        seed = (uint64_t)now_mono_ns() ^ l->index;
+    struct backoff backoff;
+    backoff_init(&backoff, base, cap, seed);
+    conn_init(&l->conn, &timing, &backoff, now_mono_ns());
+    l->source = (struct publish_source){.venue = l->venue,
+                                        .venue_index = venue_index,
+                                        .conn = l->index,
+                                        .life = l->source.life,
+                                        .control = on_control,
+                                        .user = l};
+    l->used = true;
+    link_step(l, CONN_WANTED, NULL);
+    return 0;
+}
+
+void link_want(struct link *l, bool want)
+{
+    link_step(l, want ? CONN_WANTED : CONN_UNWANTED, NULL);
+    l->conn.wanted = want;
+}
+
+bool link_idle(const struct link *l)
+{
+    return l->conn.state == PX_CONN_IDLE;
+}
+
+void link_release(struct link *l)
+{
+    net_timer_cancel(&l->timer);
+    drop(l);
+    px_writer_conn(l->shared->writer, l->index, NULL);
+    l->used = false;
+}
+
+/* Room for one more message. Encrypted ones go out one by one: what TLS holds for a socket that
+ * takes nothing now leaves no room. */
+static bool has_room(struct link *l, size_t len)
+{
+    const unsigned char *at;
+    if (l->tls_on)
+        return link_flush(l) && tls_pending_out(&l->tls, &at) == 0;
+    return LINK_SEND_BYTES - l->send_len >= len;
+}
+
+void link_pump(struct link *l, int64_t now_ns)
+{
+    char text[LINK_MESSAGE_MAX];
+    if (!l->open_in_subs || l->conn.state == PX_CONN_CLOSING)
+        return;
+    for (;;) {
+        if (!has_room(l, sizeof text + WS_FRAME_MAX_HEAD + WS_OWED_MAX)) {
+            l->pump_ns = 0;
+            break; /* the socket takes nothing now: link_flush() comes back here */
+        }
+        int n = subs_next(l->shared->subs, l->index, now_ns, text, sizeof text, &l->pump_ns);
+        if (n <= 0 || !link_send_text(l, text, (size_t)n))
+            break;
+    }
+    link_flush(l);
+}
+
+static void keepalive(struct link *l, int64_t now_ns)
+{
+    char text[256];
+    if (l->venue->keepalive == NULL || now_ns < l->keepalive_ns)
+        return;
+    l->keepalive_ns = now_ns + (int64_t)l->venue->keepalive_ms * MS;
+    int n = l->venue->keepalive(text, sizeof text);
+    if (n > 0 && link_send_text(l, text, (size_t)n)) {
+        subs_spent(l->shared->subs, l->index, 1, now_ns);
+        link_flush(l);
+    }
+}
+
+void link_tick(struct link *l, int64_t now_ns)
+{
+    if (l->paused)
+        link_resume(l);
+    if (l->conn.state == PX_CONN_LIVE)
+        deadline(l);
+    if (l->conn.state == PX_CONN_LIVE || l->conn.state == PX_CONN_SUBSCRIBING) {
+        keepalive(l, now_ns);
+        link_pump(l, now_ns);
+        link_settle(l);
+    }
+    record(l);
+}

@@ -1,0 +1,296 @@
+#include "net.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <libwebsockets.h>
+
+#include "log.h"
+
+/* Descriptors that the loop can hold: links, sessions, and room. libwebsockets makes a table of
+ * pointers as long as the process's limit, so the limit is set first. */
+#define NET_DESCRIPTORS 1024
+/* Turns of a busy loop between two looks at all descriptors and timers. */
+#define NET_BUSY_TURNS 16
+
+struct net {
+    struct lws_context *context;
+    struct lws_vhost *vhost;
+    struct lws *inside; /* whose event is being handled */
+    struct net_fd *again;
+    uint32_t timers, descriptors;
+    bool stop;
+};
+
+_Static_assert(sizeof(lws_sorted_usec_list_t) <= sizeof(((struct net_timer *)0)->sul),
+               "a timer holds libwebsockets' own");
+
+static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                    size_t len);
+
+/* The first entry serves libwebsockets' own descriptors, the second ours. */
+static const struct lws_protocols protocols[] = {
+    {"lws", lws_callback_http_dummy, 0, 0, 0, NULL, 0},
+    {"raw", on_event, 0, 0, 0, NULL, 0},
+    {NULL, NULL, 0, 0, 0, NULL, 0},
+};
+
+static void say(int level, const char *line)
+{
+    size_t len = strcspn(line, "\n");
+    if (level & LLL_ERR)
+        log_error("libwebsockets", "%.*s", (int)len, line);
+    else
+        log_warning("libwebsockets", "%.*s", (int)len, line);
+}
+
+static void limit_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    rlim_t want = NET_DESCRIPTORS;
+    if (limit.rlim_max != RLIM_INFINITY && limit.rlim_max < want)
+        want = limit.rlim_max;
+    limit.rlim_cur = want;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+struct net *net_new(void)
+{
+    struct net *net = calloc(1, sizeof *net);
+    if (net == NULL)
+        return NULL;
+    limit_descriptors();
+    lws_set_log_level(LLL_ERR, say);
+    struct lws_context_creation_info info;
+    memset(&info, 0, sizeof info);
+    info.port = CONTEXT_PORT_NO_LISTEN;
+    info.protocols = protocols;
+    info.gid = -1;
+    info.uid = -1;
+    info.user = net;
+    info.options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS;
+    net->context = lws_create_context(&info);
+    if (net->context != NULL)
+        net->vhost = lws_create_vhost(net->context, &info);
+    if (net->vhost == NULL) {
+        net_free(net);
+        return NULL;
+    }
+    return net;
+}
+
+void net_free(struct net *net)
+{
+    if (net == NULL)
+        return;
+    if (net->context != NULL)
+        lws_context_destroy(net->context);
+    free(net);
+}
+
+static void give(struct lws *wsi, struct net_fd *f, enum net_event event)
+{
+    struct net *net = f->net;
+    struct lws *outer = net->inside;
+    net->inside = wsi;
+    f->event(f->owner, event);
+    net->inside = outer;
+}
+
+/* A non-zero result closes the descriptor. net_remove() inside the event clears the opaque pointer:
+ * that is how its wish gets here. */
+static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                    size_t len)
+{
+    (void)user;
+    (void)in;
+    (void)len;
+    struct net_fd *f = lws_get_opaque_user_data(wsi);
+    if (f == NULL)
+        return reason == LWS_CALLBACK_RAW_RX_FILE || reason == LWS_CALLBACK_RAW_WRITEABLE_FILE ? -1
+                                                                                               : 0;
+    switch (reason) {
+    case LWS_CALLBACK_RAW_RX_FILE:
+        give(wsi, f, NET_READABLE);
+        break;
+    case LWS_CALLBACK_RAW_WRITEABLE_FILE:
+        f->want_write = false;
+        give(wsi, f, NET_WRITABLE);
+        break;
+    case LWS_CALLBACK_RAW_CLOSE_FILE:
+        f->wsi = NULL;
+        f->net->descriptors--;
+        lws_set_opaque_user_data(wsi, NULL);
+        give(wsi, f, NET_HANGUP);
+        return 0;
+    default:
+        return 0;
+    }
+    return lws_get_opaque_user_data(wsi) == NULL ? -1 : 0;
+}
+
+int net_add(struct net *net, struct net_fd *f, int fd, void (*event)(void *, enum net_event),
+            void *owner)
+{
+    *f = (struct net_fd){.net = net, .event = event, .owner = owner, .fd = fd};
+    lws_adopt_desc_t adopt = {.vh = net->vhost,
+                              .type = LWS_ADOPT_RAW_FILE_DESC,
+                              .fd.filefd = fd,
+                              .vh_prot_name = "raw",
+                              .opaque = f};
+    f->wsi = lws_adopt_descriptor_vhost_via_info(&adopt);
+    if (f->wsi == NULL)
+        return -ENOMEM;
+    net->descriptors++;
+    return 0;
+}
+
+/* Inside its own NET_WRITABLE a request would be lost: libwebsockets clears POLLOUT after the
+ * callback. It is made again after the turn. */
+void net_want_write(struct net_fd *f)
+{
+    if (f->wsi == NULL || f->want_write)
+        return;
+    f->want_write = true;
+    if (f->net->inside == f->wsi) {
+        f->again = f->net->again;
+        f->net->again = f;
+    } else {
+        lws_callback_on_writable(f->wsi);
+    }
+}
+
+void net_pause(struct net_fd *f, bool pause)
+{
+    if (f->wsi != NULL)
+        lws_rx_flow_control(f->wsi, pause ? 0 : 1);
+}
+
+static void unlink_again(struct net_fd *f)
+{
+    for (struct net_fd **p = &f->net->again; *p != NULL; p = &(*p)->again)
+        if (*p == f) {
+            *p = f->again;
+            return;
+        }
+}
+
+void net_remove(struct net_fd *f)
+{
+    struct lws *wsi = f->wsi;
+    if (wsi == NULL)
+        return;
+    unlink_again(f);
+    f->wsi = NULL;
+    f->net->descriptors--;
+    lws_set_opaque_user_data(wsi, NULL);
+    if (f->net->inside != wsi)
+        lws_set_timeout(wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_SYNC);
+}
+
+int net_connect(const struct sockaddr *to, socklen_t len)
+{
+    int fd = socket(to->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+    if (fd < 0)
+        return -errno;
+    int one = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (connect(fd, to, len) < 0 && errno != EINPROGRESS) {
+        int error = errno;
+        close(fd);
+        return -error;
+    }
+    return fd;
+}
+
+int net_connected(const struct net_fd *f)
+{
+    int error = 0;
+    socklen_t len = sizeof error;
+    if (getsockopt(f->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
+        return -errno;
+    return -error;
+}
+
+static void on_timer(lws_sorted_usec_list_t *sul)
+{
+    struct net_timer *t = (struct net_timer *)(void *)sul;
+    t->armed = false;
+    t->net->timers--;
+    t->fire(t->owner);
+}
+
+void net_timer_init(struct net *net, struct net_timer *t, void (*fire)(void *), void *owner)
+{
+    memset(t, 0, sizeof *t);
+    t->net = net;
+    t->fire = fire;
+    t->owner = owner;
+}
+
+void net_timer_set(struct net_timer *t, int64_t in_ns)
+{
+    int64_t ms = in_ns <= 0 ? 0 : (in_ns + 999999) / 1000000;
+    if (!t->armed) {
+        t->armed = true;
+        t->net->timers++;
+    }
+    lws_sul_schedule(t->net->context, 0, (lws_sorted_usec_list_t *)(void *)t->sul, on_timer,
+                     ms == 0 ? 1 : ms * LWS_US_PER_MS);
+}
+
+void net_timer_cancel(struct net_timer *t)
+{
+    if (!t->armed)
+        return;
+    t->armed = false;
+    t->net->timers--;
+    lws_sul_cancel((lws_sorted_usec_list_t *)(void *)t->sul);
+}
+
+uint32_t net_timers(const struct net *net)
+{
+    return net->timers;
+}
+
+uint32_t net_descriptors(const struct net *net)
+{
+    return net->descriptors;
+}
+
+/* A negative time makes libwebsockets look at the descriptors without sleeping. */
+static void turn(struct net *net, int timeout_ms)
+{
+    while (net->again != NULL) {
+        struct net_fd *f = net->again;
+        net->again = f->again;
+        lws_callback_on_writable(f->wsi);
+    }
+    if (lws_service(net->context, timeout_ms) < 0)
+        net->stop = true;
+}
+
+void net_run(struct net *net, void (*poll)(void *), void *owner)
+{
+    net->stop = false;
+    while (!net->stop) {
+        if (poll != NULL)
+            for (int i = 0; i < NET_BUSY_TURNS && !net->stop; i++)
+                poll(owner);
+        turn(net, poll != NULL ? -1 : 0);
+    }
+}
+
+/* Timers fire before libwebsockets goes to sleep in the same turn: it has to be woken. */
+void net_stop(struct net *net)
+{
+    net->stop = true;
+    lws_cancel_service(net->context);
+}

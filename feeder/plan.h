@@ -1,0 +1,28 @@
+/* feeder --plan: every byte that a configuration will use, by owner. */
+#ifndef PX_PLAN_H
+#define PX_PLAN_H
+
+#include <stdio.h>
+
+#include "config.h"
+
+/* What upstream connections take, told by those who allocate it: of one link, but the last two,
+ * which are there once. Only deflate_count links inflate. */
+struct plan_link {
+    uint64_t receive_bytes, send_bytes, object_bytes, tls_bytes;
+    uint64_t deflate_bytes, deflate_count;
+    uint64_t parser_bytes, tls_pool_bytes;
+};
+
+struct plan_item {
+    const char *owner, *what;
+    uint64_t bytes, count; /* bytes of one, and how many */
+};
+
+#define PLAN_ITEMS_MAX 24
+/* Fills up to PLAN_ITEMS_MAX items, returns how many. */
+size_t plan_items(const struct config *config, const struct plan_link *link,
+                  struct plan_item items[PLAN_ITEMS_MAX]);
+void plan_print(const struct config *config, const struct plan_link *link, FILE *to);
+
+#endif

@@ -1,0 +1,57 @@
+/* From what a venue's frames state to ticks on the bus: which slot, whether it was seen before,
+ * whether something is missing, and what all that says about the quality of the symbol. */
+#ifndef PX_FEEDER_PUBLISH_H
+#define PX_FEEDER_PUBLISH_H
+
+#include "now.h"
+#include "venue.h"
+#include "wants.h"
+
+#include "px/writer.h"
+
+/* Where frames come from: one per link, the link's own. */
+struct publish_source {
+    const struct px_venue *venue;
+    uint32_t venue_index;
+    uint32_t conn; /* the link's record */
+    uint32_t life; /* counts its connections: ids are compared across them with care */
+    /* Acknowledgement, refusal, planned end: the link's affair. */
+    void (*control)(void *user, const struct venue_event *event);
+    void *user;
+    uint64_t ticks, gaps, duplicates, refused_frames; /* for the link's record */
+};
+
+/* When a read(2) returned: one pair of clock readings for all that it brought. */
+struct publish_time {
+    int64_t utc_ns, mono_ns;
+};
+
+static inline struct publish_time publish_now(void)
+{
+    return (struct publish_time){.utc_ns = now_utc_ns(), .mono_ns = now_mono_ns()};
+}
+
+struct publish;
+
+/* Owner: the caller, until publish_free(); writer and wants stay the caller's. NULL: no memory. */
+struct publish *publish_new(px_writer *w, struct wants *wants);
+void publish_free(struct publish *p);
+size_t publish_bytes(uint32_t capacity);
+
+/* Decode one text message (VENUE_PADDING readable bytes behind it) and publish what it states.
+ * px_writer_flush() is the caller's, once per batch. Returns how many events of a symbol it had. */
+uint32_t publish_frame(struct publish *p, struct publish_source *from, struct json *json,
+                       const char *frame, size_t len, struct publish_time at);
+
+/* One event, as publish_frame() gets it from the venue. */
+void publish_event(struct publish *p, struct publish_source *from, const struct venue_event *event,
+                   struct publish_time at);
+
+/* The link lost its connection: every symbol that it fed is STALE with this cause, and says so. */
+void publish_lost(struct publish *p, const struct publish_source *from, uint32_t cause,
+                  struct publish_time at);
+
+/* Ten times a second: each symbol's silence is judged against its own rhythm, once per second. */
+void publish_judge(struct publish *p, struct publish_time at);
+
+#endif
