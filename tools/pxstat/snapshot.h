@@ -1,0 +1,56 @@
+/* One look at a bus: everything that pxstat prints, copied once, so that every number on a screen
+ * is of the same moment. collect.c fills it, judge.c judges it, the rest only prints. */
+#ifndef PX_TOOLS_PXSTAT_SNAPSHOT_H
+#define PX_TOOLS_PXSTAT_SNAPSHOT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "px/bus.h"
+
+/* Does a feeder hold the bus? */
+enum holder {
+    HOLDER_UNKNOWN = 0, /* we may look at neither the lock nor the control socket */
+    HOLDER_THERE,
+    HOLDER_GONE
+};
+
+struct latency {
+    uint64_t count;
+    double p50_us, p99_us, max_us; /* NAN: no time was measured yet */
+};
+
+struct conn {
+    struct px_conn_info info;
+    struct latency latency;
+};
+
+struct snapshot {
+    int64_t mono_ns, utc_ns; /* when it was taken */
+    struct px_bus_info bus;
+    enum holder holder;
+    char process_state; /* of the feeder's pid, as in /proc: 'T' is stopped; 0 unknown */
+    int has_memory;     /* `memory` is the newest sample */
+    struct px_memory_sample memory;
+    struct px_memory_verdict verdict;
+    uint64_t evictions;
+    /* Owned, released by snapshot_free(). */
+    struct conn *conns;
+    struct px_symbol_info *symbols; /* in order of slot */
+    struct px_reader_info *readers;
+    struct px_error_info *errors;
+    struct px_counter_info *counters;
+    size_t conn_count, symbol_count, reader_count, error_count, counter_count;
+};
+
+/* Look at the bus. Errors: -ENOMEM, or what px_bus_info() returns; *s is then empty. */
+int snapshot_take(struct snapshot *s, px_bus *bus);
+void snapshot_free(struct snapshot *s);
+
+/* Percentiles of the histogram of px/info.h. Pure. */
+struct latency latency_of(const uint64_t buckets[PX_LATENCY_BUCKETS], uint64_t max_ns);
+
+/* Does somebody want this symbol: a reader, or the feeder's own list? */
+int symbol_wanted(const struct px_symbol_info *symbol);
+
+#endif
