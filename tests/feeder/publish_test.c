@@ -1,0 +1,796 @@
+#include "t.h"
+
+#include <unistd.h>
+
+#include "counters.h"
+#include "log.h"
+#include "publish.h"
+
+#include "px/bus.h"
+
+#define MS INT64_C(1000000)
+#define S  (1000 * MS)
+
+/* A real segment with a reader of all of it; time is moved by hand. */
+struct fixture {
+    char bus[PX_BUS_NAME_MAX + 1];
+    struct config config;
+    px_writer *writer;
+    struct wants *wants;
+    struct publish *publish;
+    struct publish_source from;
+    struct publish_time at;
+    px_bus *reader;
+    uint32_t planned_ends;
+    uint32_t slot;
+};
+
+static void on_control(void *user, const struct venue_event *event)
+{
+    struct fixture *f = user;
+    f->planned_ends += event->type == VENUE_PLANNED_END;
+}
+
+static void setup(struct fixture *f, const char *symbol)
+{
+    static int number;
+    struct px_writer_report report;
+    char error[CONFIG_ERROR_MAX] = "";
+    memset(f, 0, sizeof *f);
+    snprintf(f->bus, sizeof f->bus, "tp%d-%d", (int)getpid(), number++);
+    char *argv[] = {(char *)"feeder", (char *)"-b", f->bus, (char *)symbol, NULL};
+    log_set_level(LOG_LEVEL_ERROR);
+    T_EQ(config_load(4, argv, &f->config, error), 0);
+    struct px_writer_options options = {.bus = f->bus,
+                                        .capacity = 16,
+                                        .ring = 1024,
+                                        .group = -1,
+                                        .version = "test",
+                                        .lock_fd = -1,
+                                        .counters = px_feeder_counters,
+                                        .counter_count = PX_C_COUNT};
+    T_EQ(px_writer_open(&f->writer, &options, &report), 0);
+    f->at = (struct publish_time){.utc_ns = 1700000000 * S, .mono_ns = 1000 * S};
+    f->wants = wants_new(&f->config, f->writer);
+    T_TRUE(f->wants != NULL);
+    wants_apply(f->wants, &f->config, f->at.mono_ns);
+    f->publish = publish_new(f->writer, f->wants);
+    T_TRUE(f->publish != NULL);
+    const struct px_venue *binance = venue_find("binance", 7);
+    f->from = (struct publish_source){.venue = binance,
+                                      .venue_index = (uint32_t)config_venue_index(binance),
+                                      .life = 1,
+                                      .control = on_control,
+                                      .user = f};
+    struct px_bus_options all = {.all = 1, .no_socket = 1};
+    T_EQ(px_bus_attach(&f->reader, f->bus, &all), 0);
+    px_writer_find(f->writer, symbol, strlen(symbol), &f->slot);
+}
+
+static void teardown(struct fixture *f)
+{
+    int32_t held_by;
+    px_bus_detach(f->reader);
+    publish_free(f->publish);
+    wants_free(f->wants);
+    px_writer_close(f->writer);
+    px_writer_remove(f->bus, &held_by);
+    char lock[64];
+    snprintf(lock, sizeof lock, "/dev/shm/px-%s.lock", f->bus);
+    unlink(lock);
+    config_free(&f->config);
+}
+
+static void give(struct fixture *f, const struct venue_event *event)
+{
+    publish_event(f->publish, &f->from, event, f->at);
+    px_writer_flush(f->writer);
+}
+
+static struct venue_event trade_of(struct fixture *f, uint64_t id)
+{
+    return (struct venue_event){.type = VENUE_TRADE,
+                                .flags = PX_SIDE_BUY,
+                                .symbol = "BTCUSDT",
+                                .symbol_len = 7,
+                                .exch_ns = f->at.utc_ns,
+                                .venue_id = id,
+                                .consecutive = true,
+                                .u.trade = {{6183763, -2}, {2, -1}, id}};
+}
+
+static void trade(struct fixture *f, uint64_t id)
+{
+    struct venue_event event = trade_of(f, id);
+    give(f, &event);
+}
+
+static void quote(struct fixture *f, uint64_t id, int64_t bid)
+{
+    struct venue_event event = {.type = VENUE_QUOTE,
+                                .symbol = "BTCUSDT",
+                                .symbol_len = 7,
+                                .venue_id = id,
+                                .derived = id == 0,
+                                .u.quote = {{bid, 0}, {1, 0}, {bid + 1, 0}, {1, 0}}};
+    give(f, &event);
+}
+
+static void ticker(struct fixture *f, int64_t exch_ns, int64_t last)
+{
+    struct venue_event event = {.type = VENUE_TICKER,
+                                .symbol = "BTCUSDT",
+                                .symbol_len = 7,
+                                .exch_ns = exch_ns,
+                                .u.ticker = {{last, 0}, {1, 0}, {9, 0}, {1, 0}}};
+    give(f, &event);
+}
+
+static void pass(struct fixture *f, int64_t ns)
+{
+    f->at.mono_ns += ns;
+    f->at.utc_ns += ns;
+}
+
+static void lose(struct fixture *f, uint32_t conn)
+{
+    struct publish_source from = f->from;
+    from.conn = conn;
+    publish_lost(f->publish, &from, PX_CAUSE_CONNECTION_LOST, f->at);
+    px_writer_flush(f->writer);
+}
+
+static struct px_last held(struct fixture *f)
+{
+    struct px_last last = {0};
+    px_id id;
+    T_EQ(px_bus_find(f->reader, "binance:BTCUSDT", &id), 0);
+    T_EQ(px_bus_last(f->reader, id, &last), 0);
+    return last;
+}
+
+/* A link that asks for everything and is answered. */
+static void open_link(struct fixture *f, uint32_t link, uint32_t shard)
+{
+    struct subs *subs = wants_subs(f->wants);
+    char text[4096];
+    int64_t at;
+    T_EQ(subs_link_open(subs, link, f->from.venue_index, shard, f->at.mono_ns), 0);
+    while (subs_next(subs, link, f->at.mono_ns, text, sizeof text, &at) > 0)
+        subs_ack(subs, link, 0, f->at.mono_ns);
+}
+
+/* What the loop does ten times a second, with a venue that takes every request. */
+static void turn(struct fixture *f, uint32_t link)
+{
+    struct subs *subs = wants_subs(f->wants);
+    char text[4096];
+    int64_t at;
+    wants_tick(f->wants, f->at.mono_ns);
+    while (subs_next(subs, link, f->at.mono_ns, text, sizeof text, &at) > 0)
+        subs_ack(subs, link, 0, f->at.mono_ns);
+    wants_tick(f->wants, f->at.mono_ns);
+}
+
+/* Kinds and events since the last call, a letter each: t q k, and of STATUS g gap, s stale, l live,
+ * u quiet; bind and what the writer says by itself is left out. */
+static const char *seen(struct fixture *f)
+{
+    static char text[128];
+    static const char kinds[] = "tqk";
+    static const char events[PX_EVENT_COUNT] = {[PX_EVENT_GAP] = 'g',
+                                                [PX_EVENT_STALE] = 's',
+                                                [PX_EVENT_LIVE] = 'l',
+                                                [PX_EVENT_QUIET] = 'u'};
+    struct px_tick tick;
+    size_t n = 0;
+    while (px_bus_poll(f->reader, &tick, 1) == 1 && n < sizeof text - 1) {
+        char c = tick.kind < PX_STATUS ? kinds[tick.kind] : events[tick.u.status.event];
+        if (c != '\0')
+            text[n++] = c;
+    }
+    text[n] = '\0';
+    return text;
+}
+
+static uint64_t counted(const struct fixture *f, uint32_t counter)
+{
+    return px_writer_value(f->writer, counter);
+}
+
+T_TEST(the_first_data_makes_a_symbol_live_and_says_so)
+{
+    struct fixture f;
+    setup(&f, "binance:BTCUSDT");
+    trade(&f, 100);
+    quote(&f, 7, 50);
+    T_STR(seen(&f), "ltq");
+    T_EQ(px_writer_quality_get(f.writer, f.slot), PX_LIVE);
+    T_EQ(f.from.ticks, 2);
+    teardown(&f);
+}
+
+T_TEST(a_trade_that_was_seen_is_dropped_and_counted)
+{
+    struct fixture f;
+    setup(&f, "binance:BTCUSDT");
+    for (uint64_t id = 100; id < 105; id++)
+        trade(&f, id);
+    trade(&f, 104);
+    trade(&f, 100);
+    trade(&f, 105);
+    T_STR(seen(&f), "ltttttt");
+    T_EQ(counted(&f, PX_C_duplicates), 2);
+    T_EQ(f.from.duplicates, 2);
+    T_EQ(counted(&f, PX_C_gaps), 0);
+    teardown(&f);
+}
+
+T_TEST(a_hole_in_consecutive_ids_is_a_gap_until_they_are_consistent_again)
+{
+    struct fixture f;
+    setup(&f, "binance:BTCUSDT");
+    trade(&f, 100);
+    trade(&f, 104);
+    T_STR(seen(&f), "ltgt");
+    T_EQ(px_writer_quality_get(f.writer, f.slot), PX_GAP);
+    quote(&f, 1, 50); /* says nothing about the missing trades */
+    T_EQ(px_writer_quality_get(f.writer, f.slot), PX_GAP);
+    trade(&f, 105);
+    T_STR(seen(&f), "qlt");
+    T_EQ(px_writer_quality_get(f.writer, f.slot), PX_LIVE);
+    T_EQ(counted(&f, PX_C_gaps), 1);
+    T_EQ(counted(&f, PX_C_ids_missing), 3);
+    teardown(&f);
+}
+
+T_TEST(the_gap_tick_names_first_and_last_id_and_the_count)
+{
+    struct fixture f;
+    struct px_tick ticks[8];
+    setup(&f, "binance:BTCUSDT");
+    trade(&f, 100);
+    trade(&f, 111);
+    int n = px_bus_poll(f.reader, ticks, 8);
+    T_TRUE(n >= 4);
+    const struct px_tick *gap = &ticks[n - 2];
+    T_EQ(gap->u.status.event, PX_EVENT_GAP);
+    T_EQ(gap->u.status.cause, PX_CAUSE_IDS_MISSING);
+    T_EQ(gap->u.status.first_id, 101);
+    T_EQ(gap->u.status.last_id, 110);
+    T_EQ(gap->u.status.count, 10);
+    T_EQ(ticks[n - 1].flags & PX_FLAG_GAP, PX_FLAG_GAP);
+    teardown(&f);
+}
+
+T_TEST(what_was_missed_over_a_reconnect_is_exactly_the_gap)
+{
+    struct fixture f;
+    setup(&f, "binance:BTCUSDT");
+    trade(&f, 100);
+    publish_lost(f.publish, &f.from, PX_CAUSE_CONNECTION_LOST, f.at);
+    f.from.life++;
+    f.at.mono_ns += 3 * S;
+    f.at.utc_ns += 3 * S;
+    trade(&f, 121);
+    T_STR(seen(&f), "ltsgt");
+    T_EQ(counted(&f, PX_C_ids_missing), 20);
+    teardown(&f);
+}
+
+T_TEST(what_was_missed_over_a_restart_is_exactly_the_gap)
+{
+    struct fixture f;
+    setup(&f, "binance:BTCUSDT");
+    trade(&f, 100);
+    publish_free(f.publish);
+    f.publish = publish_new(f.writer, f.wants);
+    trade(&f, 100);
+    trade(&f, 104);
+    T_STR(seen(&f), "ltgt");
+    T_EQ(counted(&f, PX_C_duplicates), 1);
+    T_EQ(counted(&f, PX_C_ids_missing), 3);
+    teardown(&f);
+}
+
+T_TEST(ids_that_begin_anew_are_not_taken_for_duplicates)
+{
+    struct fixture f;
+    setup(&f, "binance:BTCUSDT");
+    trade(&f, 1000000);
+    f.at.mono_ns += 2 * S;
+    f.at.utc_ns += 2 * S;
+    trade(&f, 5);
+    trade(&f, 6);
+    T_STR(seen(&f), "lttt");
+    T_EQ(counted(&f, PX_C_gaps), 0);
+    teardown(&f);
+}
+
+T_TEST(trades_go_on_after_one_with_a_time_in_the_future)
+{
+    struct fixture f;
+    setup(&f, "binance:BTCUSDT");
+    struct venue_event event = trade_of(&f, UINT64_C(18000000000000000000));
+    event.exch_ns = f.at.utc_ns + 86400 * S;
+    give(&f, &event);
+    pass(&f, 3 * S);
+    trade(&f, 101);
+    trade(&f, 102);
+    T_STR(seen(&f), "lttt");
+    teardown(&f);
+}
+
+T_TEST(trade_ids_without_times_begin_anew_by_persistence)
+{
+    struct fixture f;
+    uint64_t id = 1;
+    setup(&f, "binance:BTCUSDT");
+    trade(&f, 1000000);
+    for (; id < 5000; id++) { /* a row of duplicates, in one turn */
+        struct venue_event event = trade_of(&f, id);
+        event.exch_ns = 0;
+        give(&f, &event);
+    }
+    T_STR(seen(&f), "lt");
+    pass(&f, 4 * S);
+    struct venue_event event = trade_of(&f, id);
+    event.exch_ns = 0;
+    give(&f, &event);
+    T_STR(seen(&f), "t");
+    teardown(&f);
+}
+
+/* Config asks, or no longer asks, for kinds; the grace time passes. */
+static void ask(struct fixture *f, uint32_t kinds, bool aggregated)
+{
+    f->config.symbols[0].kinds = kinds;
+    f->config.venue[f->from.venue_index].kinds = aggregated ? VENUE_AGGTRADES : PX_TRADES;
+    wants_apply(f->wants, &f->config, f->at.mono_ns);
+    pass(f, 10 * S);
+    turn(f, 0);
+}
+
+T_TEST(what_nobody_asked_for_is_no_gap)
+{
+    struct fixture f;
+    setup(&f, "binance:BTCUSDT");
+    open_link(&f, 0, 0);
+    trade(&f, 100);
+    ask(&f, PX_QUOTES, false);
+    ask(&f, PX_TRADES, false);
+    trade(&f, 376);
+    trade(&f, 376); /* still a duplicate */
+    trade(&f, 378); /* and from here on a gap again */
+    T_STR(seen(&f), "lttgt");
+    T_EQ(counted(&f, PX_C_ids_missing), 1);
+    T_EQ(counted(&f, PX_C_duplicates), 1);
+    teardown(&f);
+}
+
+T_TEST(a_reader_that_leaves_and_comes_back_is_told_of_no_gap)
+{
+    struct fixture f;
+    struct wants_answer answer;
+    setup(&f, "binance:ETHUSDT");
+    open_link(&f, 0, 0);
+    for (int round = 0; round < 2; round++) {
+        T_EQ(wants_subscribe(f.wants, "binance:BTCUSDT", PX_TRADES, f.at.mono_ns, &answer), 0);
+        turn(&f, 0);
+        trade(&f, 100 + (uint64_t)round * 276);
+        wants_unsubscribe(f.wants, answer.sub, PX_TRADES, f.at.mono_ns);
+        pass(&f, 10 * S);
+        turn(&f, 0);
+    }
+    T_EQ(counted(&f, PX_C_gaps), 0);
+    teardown(&f);
+}
+
+T_TEST(a_held_wish_is_told_of_the_gap_over_a_restart)
+{
+    struct fixture f;
+    setup(&f, "binance:ETHUSDT");
+    struct wants_answer answer;
+    T_EQ(wants_subscribe(f.wants, "binance:BTCUSDT", PX_TRADES, f.at.mono_ns, &answer), 0);
+    trade(&f, 100);
+    publish_free(f.publish);
+    wants_free(f.wants);
+    f.wants = wants_new(&f.config, f.writer);
+    wants_hold(f.wants, "binance:BTCUSDT", PX_TRADES, f.at.mono_ns);
+    wants_apply(f.wants, &f.config, f.at.mono_ns);
+    T_EQ(wants_subscribe(f.wants, "binance:BTCUSDT", PX_TRADES, f.at.mono_ns, &answer), 0);
+    f.publish = publish_new(f.writer, f.wants);
+    trade(&f, 111);
+    T_EQ(counted(&f, PX_C_ids_missing), 10);
+    teardown(&f);
+}
+
+static void restart(struct fixture *f)
+{
+    publish_free(f->publish);
+    wants_free(f->wants);
+    f->wants = wants_new(&f->config, f->writer);
+    wants_apply(f->wants, &f->config, f->at.mono_ns);
+    f->publish = publish_new(f->writer, f->wants);
+}
+
+T_TEST(a_wish_that_is_said_again_after_a_restart_is_told_of_the_gap)
+{
+    static const struct {
+        int64_t down_ns;
+        uint64_t missing;
+    } given[] = {{3 * S, 10}, {600 * S, 0}};
+    for (size_t i = 0; i < sizeof given / sizeof given[0]; i++) {
+        struct fixture f;
+        struct wants_answer answer;
+        setup(&f, "binance:ETHUSDT");
+        T_EQ(wants_subscribe(f.wants, "binance:BTCUSDT", PX_TRADES, f.at.mono_ns, &answer), 0);
+        trade(&f, 100);
+        restart(&f); /* killed before the set was saved */
+        pass(&f, given[i].down_ns);
+        T_EQ(wants_subscribe(f.wants, "binance:BTCUSDT", PX_TRADES, f.at.mono_ns, &answer), 0);
+        trade(&f, 111);
+        T_EQ(counted(&f, PX_C_ids_missing), given[i].missing);
+        teardown(&f);
+    }
+}
+
+static void aggregate(struct fixture *f, uint64_t id)
+{
+    struct venue_event event = trade_of(f, id);
+    event.aggregated = true;
+    give(f, &event);
+}
+
+T_TEST(single_and_aggregated_trades_are_numbered_apart)
+{
+    struct fixture f;
+    setup(&f, "binance:BTCUSDT");
+    open_link(&f, 0, 0);
+    trade(&f, 5000000000);
+    ask(&f, PX_TRADES, true);
+    trade(&f, 5000000001); /* was under way, and is asked for no longer */
+    aggregate(&f, 3000000000);
+    aggregate(&f, 3000000001);
+    T_STR(seen(&f), "lttt");
+    ask(&f, PX_TRADES, false);
+    trade(&f, 5000000900);
+    aggregate(&f, 3000000002);
+    trade(&f, 5000000901);
+    T_STR(seen(&f), "tt");
+    T_EQ(counted(&f, PX_C_gaps), 0);
+    T_EQ(counted(&f, PX_C_duplicates), 0);
+    teardown(&f);
+}
+
+T_TEST(a_replay_of_earlier_trades_brings_only_what_is_new_and_no_gap)
+{
+    struct fixture f;
+    setup(&f, "binance:BTCUSDT");
+    trade(&f, 100);
+    for (uint64_t id = 99; id <= 110; id += 11) {
+        struct venue_event event = trade_of(&f, id);
+        event.flags |= PX_FLAG_REPLAY;
+        give(&f, &event);
+    }
+    T_STR(seen(&f), "ltt");
+    T_EQ(counted(&f, PX_C_gaps), 0);
+    teardown(&f);
+}
+
+T_TEST(an_older_quote_never_overwrites_a_newer_one)
+{
+    struct fixture f;
+    setup(&f, "binance:BTCUSDT");
+    quote(&f, 10, 50);
+    quote(&f, 9, 40);
+    quote(&f, 10, 40);
+    quote(&f, 12, 60); /* update ids are not consecutive */
+    T_STR(seen(&f), "lqq");
+    T_EQ(px_writer_last_id(f.writer, f.slot, PX_QUOTE), 12);
+    T_EQ(counted(&f, PX_C_gaps), 0);
+    teardown(&f);
+}
+
+T_TEST(quotes_are_ordered_by_their_ids_over_two_connections)
+{
+    static const struct {
+        uint32_t conn;
+        uint64_t id;
+    } given[] = {{0, 10}, {1, 11}, {0, 10}, {0, 11}, {1, 9}};
+    struct fixture f;
+    setup(&f, "binance:BTCUSDT");
+    for (size_t i = 0; i < sizeof given / sizeof given[0]; i++) {
+        f.from.conn = given[i].conn;
+        quote(&f, given[i].id, (int64_t)given[i].id);
+    }
+    T_STR(seen(&f), "lqq");
+    T_EQ(held(&f).quote.bid.mantissa, 11);
+    T_EQ(counted(&f, PX_C_duplicates), 3);
+    teardown(&f);
+}
+
+T_TEST(an_older_quote_of_the_next_connection_is_neither_taken_nor_live)
+{
+    struct fixture f;
+    setup(&f, "binance:BTCUSDT");
+    quote(&f, 10, 50);
+    lose(&f, 0);
+    f.from.life++;
+    quote(&f, 8, 40);
+    T_STR(seen(&f), "lqs");
+    T_EQ(px_writer_quality_get(f.writer, f.slot), PX_STALE);
+    quote(&f, 12, 60);
+    T_STR(seen(&f), "lq");
+    teardown(&f);
+}
+
+T_TEST(silence_does_not_make_an_older_quote_newer)
+{
+    struct fixture f;
+    setup(&f, "binance:BTCUSDT");
+    quote(&f, 10, 50);
+    pass(&f, 4 * S);
+    quote(&f, 10, 50);
+    pass(&f, 4 * S);
+    quote(&f, 9, 40);
+    pass(&f, 60 * S);
+    quote(&f, 9, 40); /* the same once more is no new count */
+    T_STR(seen(&f), "lq");
+    teardown(&f);
+}
+
+T_TEST(lower_quote_ids_that_persist_are_a_new_count)
+{
+    struct fixture f;
+    setup(&f, "binance:BTCUSDT");
+    quote(&f, 1000, 50);
+    uint64_t id = 0;
+    for (; id < 30; id++, pass(&f, 100 * MS))
+        quote(&f, 1 + id, 40);
+    T_STR(seen(&f), "lq");
+    quote(&f, 1 + id, 41);
+    quote(&f, 2 + id, 42);
+    T_STR(seen(&f), "qq");
+    for (id = 0; id < 100; id++, pass(&f, 100 * MS)) { /* a higher one between ends it each time */
+        quote(&f, 10 + id, 50);
+        quote(&f, 2000 + id, 60);
+    }
+    T_EQ(held(&f).quote.bid.mantissa, 60);
+    teardown(&f);
+}
+
+T_TEST(an_older_ticker_never_overwrites_a_newer_one)
+{
+    struct fixture f;
+    setup(&f, "binance:BTCUSDT");
+    int64_t now = f.at.utc_ns;
+    ticker(&f, now, 200);
+    ticker(&f, now - S, 100);
+    T_EQ(held(&f).ticker.last.mantissa, 200);
+    for (int i = 0; i < 40; i++, pass(&f, 100 * MS)) /* the venue's clock went back for good */
+        ticker(&f, f.at.utc_ns - 3600 * S, 300 + i);
+    T_EQ(held(&f).ticker.last.mantissa, 339);
+    teardown(&f);
+}
+
+T_TEST(the_quote_of_an_older_ticker_is_dropped_with_it)
+{
+    struct fixture f;
+    setup(&f, "binance:BTCUSDT");
+    for (int i = 0; i < 2; i++) {
+        struct venue_event event = {.type = VENUE_QUOTE,
+                                    .derived = true,
+                                    .symbol = "BTCUSDT",
+                                    .symbol_len = 7,
+                                    .exch_ns = f.at.utc_ns - i * S,
+                                    .u.quote = {{50 - i, 0}, {1, 0}, {60, 0}, {1, 0}}};
+        give(&f, &event);
+    }
+    T_EQ(held(&f).quote.bid.mantissa, 50);
+    teardown(&f);
+}
+
+T_TEST(the_quote_of_a_ticker_frame_does_not_overwrite_the_faster_stream)
+{
+    struct fixture f;
+    setup(&f, "binance:BTCUSDT");
+    quote(&f, 0, 45); /* nothing faster has come yet */
+    quote(&f, 10, 50);
+    quote(&f, 0, 40);
+    T_STR(seen(&f), "lqq");
+    T_EQ(counted(&f, PX_C_superseded), 1);
+    teardown(&f);
+}
+
+T_TEST(ticker_quotes_are_taken_once_the_faster_stream_is_no_longer_asked_for)
+{
+    struct fixture f;
+    setup(&f, "binance:BTCUSDT");
+    quote(&f, 10, 50);
+    f.config.symbols[0].kinds = PX_TRADES | PX_TICKERS;
+    wants_apply(f.wants, &f.config, f.at.mono_ns);
+    pass(&f, 60 * S);
+    wants_tick(f.wants, f.at.mono_ns);
+    quote(&f, 0, 70);
+    T_EQ(held(&f).quote.bid.mantissa, 70);
+    T_EQ(counted(&f, PX_C_superseded), 0);
+    teardown(&f);
+}
+
+T_TEST(a_symbol_is_stale_when_the_link_of_any_kind_that_is_asked_for_is_lost)
+{
+    struct fixture f;
+    setup(&f, "binance:BTCUSDT");
+    trade(&f, 1);
+    quote(&f, 10, 50);
+    f.from.conn = 1;
+    ticker(&f, f.at.utc_ns, 1);
+    T_STR(seen(&f), "ltqk");
+    lose(&f, 0);
+    T_STR(seen(&f), "s");
+    pass(&f, S);
+    ticker(&f, f.at.utc_ns, 2); /* the other link goes on, and proves nothing about the lost one */
+    T_STR(seen(&f), "k");
+    T_EQ(px_writer_quality_get(f.writer, f.slot), PX_STALE);
+    f.from.conn = 2;
+    open_link(&f, 2, 0);
+    quote(&f, 11, 51); /* the new link brings trades too, when there are any */
+    T_STR(seen(&f), "lq");
+    teardown(&f);
+}
+
+T_TEST(a_symbol_stays_live_while_another_link_brings_the_same)
+{
+    struct fixture f;
+    setup(&f, "binance:BTCUSDT");
+    open_link(&f, 0, 0);
+    open_link(&f, 1, 0);
+    quote(&f, 10, 50);
+    f.from.conn = 1;
+    quote(&f, 10, 50);
+    subs_link_close(wants_subs(f.wants), 0, f.at.mono_ns);
+    lose(&f, 0);
+    T_STR(seen(&f), "lq");
+    subs_link_close(wants_subs(f.wants), 1, f.at.mono_ns);
+    lose(&f, 1);
+    T_STR(seen(&f), "s");
+    teardown(&f);
+}
+
+T_TEST(symbols_of_the_all_market_stream_are_stale_when_nobody_asks_for_it_any_more)
+{
+    struct fixture f;
+    struct px_symbol_info info;
+    setup(&f, "binance:*");
+    open_link(&f, 0, 0);
+    ticker(&f, f.at.utc_ns, 1);
+    T_EQ(px_writer_find(f.writer, "binance:BTCUSDT", 15, &f.slot), 0);
+    T_STR(seen(&f), "lk");
+    f.config.symbol_count = 0;
+    wants_apply(f.wants, &f.config, f.at.mono_ns);
+    f.config.symbol_count = 1;
+    pass(&f, 60 * S);
+    turn(&f, 0);
+    px_writer_flush(f.writer);
+    T_STR(seen(&f), "s");
+    T_EQ(px_writer_symbol(f.writer, f.slot, &info), 0);
+    T_EQ(info.quality, PX_STALE);
+    T_EQ(info.cause, PX_CAUSE_NOT_SUBSCRIBED);
+    teardown(&f);
+}
+
+T_TEST(a_lost_connection_makes_its_symbols_stale_once)
+{
+    struct fixture f;
+    struct px_symbol_info info;
+    setup(&f, "binance:BTCUSDT");
+    quote(&f, 1, 50);
+    publish_lost(f.publish, &f.from, PX_CAUSE_CONNECTION_MUTE, f.at);
+    publish_lost(f.publish, &f.from, PX_CAUSE_CONNECTION_MUTE, f.at);
+    px_writer_flush(f.writer);
+    T_STR(seen(&f), "lqs");
+    T_EQ(px_writer_symbol(f.writer, f.slot, &info), 0);
+    T_EQ(info.quality, PX_STALE);
+    T_EQ(info.cause, PX_CAUSE_CONNECTION_MUTE);
+    f.from.life++;
+    quote(&f, 1, 50); /* the present state, told again by the new connection */
+    T_STR(seen(&f), "l");
+    T_EQ(px_writer_quality_get(f.writer, f.slot), PX_LIVE);
+    teardown(&f);
+}
+
+T_TEST(the_loss_of_another_connection_changes_nothing)
+{
+    struct fixture f;
+    setup(&f, "binance:BTCUSDT");
+    quote(&f, 1, 50);
+    struct publish_source other = f.from;
+    other.conn = 5;
+    publish_lost(f.publish, &other, PX_CAUSE_CONNECTION_LOST, f.at);
+    px_writer_flush(f.writer);
+    T_STR(seen(&f), "lq");
+    teardown(&f);
+}
+
+static void judge_for(struct fixture *f, int64_t ns)
+{
+    for (int64_t end = f->at.mono_ns + ns; f->at.mono_ns < end;) {
+        f->at.mono_ns += 100 * MS;
+        f->at.utc_ns += 100 * MS;
+        publish_judge(f->publish, f->at);
+    }
+    px_writer_flush(f->writer);
+}
+
+T_TEST(silence_is_judged_by_the_rhythm_of_the_symbol)
+{
+    struct fixture f;
+    setup(&f, "binance:BTCUSDT");
+    for (uint64_t i = 1; i <= 100; i++) {
+        f.at.mono_ns += S;
+        quote(&f, i, 50);
+    }
+    seen(&f);
+    judge_for(&f, 14 * S);
+    T_STR(seen(&f), "");
+    judge_for(&f, 4 * S);
+    T_STR(seen(&f), "u");
+    T_EQ(px_writer_quality_get(f.writer, f.slot), PX_QUIET);
+    quote(&f, 101, 50);
+    T_STR(seen(&f), "lq");
+    teardown(&f);
+}
+
+T_TEST(a_symbol_that_nobody_asked_for_gets_no_slot)
+{
+    struct fixture f;
+    setup(&f, "binance:ETHUSDT");
+    trade(&f, 100);
+    T_STR(seen(&f), "");
+    T_EQ(counted(&f, PX_C_symbols_refused), 1);
+    T_EQ(counted(&f, PX_B_symbols), 1);
+    teardown(&f);
+}
+
+T_TEST(the_all_market_stream_gives_symbols_their_slots)
+{
+    struct fixture f;
+    setup(&f, "binance:*");
+    struct venue_event event = {.type = VENUE_TICKER,
+                                .symbol = "BTCUSDT",
+                                .symbol_len = 7,
+                                .u.ticker = {{1, 0}, {1, 0}, {1, 0}, {1, 0}}};
+    give(&f, &event);
+    T_STR(seen(&f), "lk");
+    T_EQ(counted(&f, PX_B_symbols), 1);
+    teardown(&f);
+}
+
+T_TEST(answers_and_announcements_go_to_the_link)
+{
+    struct fixture f;
+    setup(&f, "binance:BTCUSDT");
+    struct venue_event event = {.type = VENUE_PLANNED_END};
+    give(&f, &event);
+    T_EQ(f.planned_ends, 1);
+    T_STR(seen(&f), "");
+    teardown(&f);
+}
+
+T_TEST(a_bad_frame_is_counted_and_kept_as_an_error)
+{
+    struct fixture f;
+    setup(&f, "binance:BTCUSDT");
+    struct venue_event event = {.type = VENUE_BAD, .text = "not JSON", .text_len = 8};
+    log_set_level(LOG_LEVEL_ERROR);
+    give(&f, &event);
+    give(&f, &event);
+    T_EQ(counted(&f, PX_C_frames_bad), 2);
+    T_EQ(f.from.refused_frames, 2);
+    struct px_error_info error;
+    T_EQ(px_bus_error_at(f.reader, 0, &error), 0);
+    T_STR(error.text, "binance: not JSON");
+    T_EQ(error.count, 2);
+    teardown(&f);
+}

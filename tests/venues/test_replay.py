@@ -1,0 +1,99 @@
+"""Recorded frames through pxdecode, compared with what an independent decoder made of them."""
+import gzip
+import json
+import os
+import pathlib
+import subprocess
+from decimal import Decimal
+
+import pytest
+
+CAPTURES = pathlib.Path(os.environ["PX_CAPTURES"])
+PXDECODE = os.path.join(os.environ["PX_BUILD"], "bin", "pxdecode")
+
+
+def read(name):
+    for path in (CAPTURES / name, CAPTURES / (name + ".gz")):
+        if path.exists():
+            data = path.read_bytes()
+            return gzip.decompress(data) if path.suffix == ".gz" else data
+    pytest.skip(f"no {name} beside the checkout")
+
+
+def plain(text):
+    """A decimal without exponent, digits and trailing zeros kept."""
+    return None if text is None else format(Decimal(text), "f")
+
+
+def decode(venue, frames):
+    run = subprocess.run([PXDECODE, "--venue", venue, "--json"], input=frames, capture_output=True,
+                         timeout=60)
+    assert run.returncode == 0
+    return [json.loads(line) for line in run.stdout.splitlines()], run.stderr.decode()
+
+
+def as_expected(tick, venue, dialect):
+    """A tick of ours in the form of the expected file; None for kinds that it does not have."""
+    ours, symbol = tick["symbol"].split(":", 1)
+    assert ours == venue
+    assert tick["seq"] is None and tick["recv_ts_ns"] is None
+    if tick["kind"] == "ticker":
+        return None
+    ns = tick["exch_ts_ns"]
+    assert ns is None or ns % 1000 == 0
+    trade = tick["kind"] == "trade"
+    return {"frame": tick["frame"], "exchange": dialect, "symbol": symbol,
+            "kind": "trade" if trade else "bbo",
+            "price": tick.get("price"), "size": tick.get("size"), "side": tick.get("side"),
+            "bid": tick.get("bid"), "bid_size": tick.get("bid_size"),
+            "ask": tick.get("ask"), "ask_size": tick.get("ask_size"),
+            "exch_ts_us": None if ns is None else ns // 1000,
+            "exch_ts_ms": None if ns is None else ns // 1000000,
+            "trade_id": tick.get("trade_id"), "replay": "replay" in tick["flags"]}
+
+
+def assert_equal(venue, capture, expected):
+    frames, lines = read(capture), read(expected).splitlines()
+    want = [json.loads(line) for line in lines]
+    assert want, "an expected file without ticks proves nothing"
+    for w in want:
+        w.pop("i")
+        w.pop("seq")  # the venue's update id: on the bus it is not part of the tick
+        for key in ("price", "size", "bid", "bid_size", "ask", "ask_size"):
+            w[key] = plain(w[key])
+    ticks, stderr = decode(venue, frames)
+    dialect = want[0]["exchange"]
+    got = [g for g in (as_expected(t, venue, dialect) for t in ticks) if g is not None]
+    for g, w in zip(got, want):
+        assert g == w
+    assert len(got) == len(want)
+    assert stderr == "", "no recorded frame is refused"
+    return got
+
+
+def test_busy_binance_session_gives_every_tick_digit_for_digit():
+    got = assert_equal("binance", "binance_busy_btcusdt.jsonl",
+                       "expected/binance_busy_btcusdt.expected.jsonl")
+    assert {g["kind"] for g in got} == {"trade", "bbo"}
+
+
+def test_quiet_binance_session_gives_every_tick_digit_for_digit():
+    assert_equal("binance", "binance.jsonl", "expected/binance.expected.jsonl")
+
+
+def test_binance_us_session_gives_every_tick_digit_for_digit():
+    assert_equal("binance_us", "binance_us.jsonl", "expected/binance_us.expected.jsonl")
+
+
+def test_session_of_a_sister_exchange_gives_every_tick_digit_for_digit():
+    assert_equal("binance", "binance_tr.jsonl", "expected/binance_tr.expected.jsonl")
+
+
+def test_frames_of_the_present_documents_give_every_tick_digit_for_digit():
+    assert_equal("binance", "samples/binance.samples.jsonl",
+                 "expected/binance.samples.expected.jsonl")
+
+
+def test_frames_of_the_futures_dialect_give_every_tick_digit_for_digit():
+    assert_equal("binance", "binance_usdm.jsonl", "expected/binance_usdm.expected.jsonl")
+    assert_equal("binance", "binance_coinm.jsonl", "expected/binance_coinm.expected.jsonl")
