@@ -283,7 +283,7 @@ static int set_endpoint(struct link *l)
         log_error(l->venue->name, "endpoint %s: %s", text, error);
         return -EINVAL;
     }
-    if (!l->url.has_path && l->venue->path(l->url.path, sizeof l->url.path) < 0)
+    if (!l->url.has_path && l->venue->path(0, l->url.path, sizeof l->url.path) < 0)
         return -EINVAL;
     snprintf(l->info.endpoint, sizeof l->info.endpoint, "%s", text);
     return 0;

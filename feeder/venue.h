@@ -16,20 +16,59 @@
 #define VENUE_PADDING 64u
 
 /* Kinds that can be asked for beside PX_TRADES, PX_QUOTES, PX_TICKERS: aggregated trades instead of
- * single ones (config: kinds = aggtrade). */
+ * single ones (config: kinds = aggtrade), and quotes out of the venue's deeper book stream instead
+ * of its stream of best prices (kinds = depth). */
 #define VENUE_AGGTRADES (1u << 8)
+#define VENUE_DEPTH     (1u << 9)
 
 /* What a frame states. Texts point into the frame and are valid until on_text returns. */
 enum venue_event_type {
     VENUE_TRADE = PX_TRADE,
     VENUE_QUOTE = PX_QUOTE,
     VENUE_TICKER = PX_TICKER,
-    VENUE_ACK,         /* request id was accepted */
-    VENUE_REFUSED,     /* request id (0: unknown) was refused, text has the venue's words */
+    VENUE_BOOK,        /* levels of one symbol's book; fold.h makes quotes of them */
+    VENUE_RESYNC,      /* made by fold.h: this symbol's book is lost, text says why */
+    VENUE_SEQUENCE,    /* venue_id numbers this message among all of its connection, from 0 */
+    VENUE_ACK,         /* accepted: request id (0: the oldest that waits), or the stream `kinds` of
+                          `symbol` alone; `off`: it was an unsubscribe */
+    VENUE_REFUSED,     /* refused, in the same way; kinds 0 with a symbol: whatever of it waits;
+                          text has the venue's words */
     VENUE_PLANNED_END, /* the venue will close this connection soon */
-    VENUE_HEARTBEAT,   /* proof of life without a price */
+    VENUE_HEARTBEAT,   /* proof of life without a price; with a symbol, venue_id is the id of its
+                          last trade as the venue has it */
+    VENUE_REPLY,       /* the venue asks for `text` to be sent back, now */
     VENUE_IGNORED,     /* a known frame that carries nothing for us (depth, kline, ...) */
     VENUE_BAD          /* refused by us: text says why; nothing of it may be published */
+};
+
+/* One level of a book. Size 0: it is gone. */
+struct venue_level {
+    struct px_decimal price, size;
+    bool ask; /* else bid */
+};
+
+/* Levels in the order of the frame. A book of more than LEVELS_MAX (venues/levels.h) comes in
+ * several events in a row: `first` and `last` say where a message begins and ends. `depth`: levels
+ * of each side that the venue keeps for this stream, those pushed out of it are not deleted by
+ * message; 0: it sends the whole book. */
+struct venue_book {
+    const struct venue_level *levels;
+    uint32_t count, depth;
+    bool snapshot; /* replaces the book, else changes it */
+    bool first, last;
+    bool has_seq;  /* seq is the book's number after this message */
+    bool has_prev; /* prev must be the book's number before it */
+    bool has_checksum;
+    uint32_t checksum; /* as the venue's book_checksum() computes it */
+    uint64_t seq, prev;
+};
+
+/* Decimals of a quote or ticker that a frame leaves as they were. */
+enum venue_unchanged {
+    VENUE_UNCHANGED_0 = 1, /* bid; last */
+    VENUE_UNCHANGED_1 = 2, /* bid size; open */
+    VENUE_UNCHANGED_2 = 4, /* ask; high */
+    VENUE_UNCHANGED_3 = 8  /* ask size; low */
 };
 
 struct venue_event {
@@ -40,6 +79,9 @@ struct venue_event {
     int64_t exch_ns;    /* 0 absent */
     uint64_t venue_id;  /* update id, for duplicates and gaps; 0 none */
     int64_t request;    /* of an ack or refusal */
+    uint16_t kinds;     /* of an ack or refusal that names a symbol */
+    uint8_t unchanged;  /* of a quote or ticker: enum venue_unchanged; fold.h fills them in */
+    bool off;           /* of an ack: nothing more comes */
     const char *text;   /* of a refusal or a bad frame: one sentence, or the venue's words */
     const char *error;  /* of a bad frame: its kind in a few words, static, under 32 bytes */
     uint32_t text_len;
@@ -53,6 +95,7 @@ struct venue_event {
         struct px_trade trade;
         struct px_quote quote;
         struct px_ticker ticker;
+        struct venue_book book;
     } u;
 };
 
@@ -77,6 +120,18 @@ struct venue_request {
     size_t count;
 };
 
+/* How a venue answers a subscribe message. */
+enum venue_answers {
+    VENUE_ANSWERS_REQUEST = 0, /* one ack or refusal for each message */
+    VENUE_ANSWERS_STREAM,      /* one for each stream of it */
+    VENUE_ANSWERS_NEVER /* data is the answer: a message counts as accepted when it is sent */
+};
+
+/* Connections of a venue that serve different streams under different paths. */
+#define VENUE_ROUTES_MAX 2u
+
+struct book; /* feeder/book.h */
+
 /* Parser state of one thread of frames: opaque, made by json.cc (feeder/json.h). */
 struct json;
 
@@ -92,7 +147,19 @@ struct px_venue {
     uint32_t attempts_per_window; /* connection attempts ... */
     uint32_t attempt_window_s;    /* ... in so many seconds per address */
     uint32_t life_s;              /* a connection is cut after this long */
+    uint32_t messages_per_hour;   /* subscribe messages and the like, per connection */
     uint32_t silence_ms; /* nothing received for so long on a subscribed connection: dead */
+
+    uint32_t answers;  /* enum venue_answers */
+    bool one_kind;     /* a subscribe message is for one kind: wishes are offered so */
+    bool hello_answer; /* what hello() sent is answered by an ack without a number, not to be
+                          mistaken for that of a subscription */
+    bool binary;       /* its texts come in binary messages */
+
+    /* Routes: 0 and 1 mean that every kind comes over one connection. Else route_kinds[r] are those
+     * of path(r). */
+    uint32_t routes;
+    uint32_t route_kinds[VENUE_ROUTES_MAX];
 
     /* Is this text a symbol as the venue writes it? 0 or -EINVAL. Mandatory. */
     int (*check_symbol)(const char *native, size_t len);
@@ -102,7 +169,11 @@ struct px_venue {
 
     /* Path and query to append to an endpoint without a path. Returns the length, or -ENOSPC.
      * Mandatory. */
-    int (*path)(char *out, size_t cap);
+    int (*path)(uint32_t route, char *out, size_t cap);
+
+    /* A message that goes out before the first subscription of a connection. Returns the length, or
+     * -ENOSPC. NULL: none. */
+    int (*hello)(char *out, size_t cap);
 
     /* Write one message for as many wishes as fit its limits and `cap`; *taken says how many.
      * Returns the length; 0 if those taken are no stream here; -ENOSPC if not even the first fits.
@@ -114,6 +185,9 @@ struct px_venue {
      * element of an array that is refused by itself is one VENUE_BAD among them. Errors: -EBADMSG
      * the message was refused, one VENUE_BAD and nothing else was given. Mandatory. */
     int (*on_text)(struct json *json, const char *frame, size_t len, const struct venue_sink *sink);
+
+    /* What a book of this venue must give for its frames' checksums. NULL: they have none. */
+    uint32_t (*book_checksum)(const struct book *book);
 
     /* Client keepalive: write the venue's own ping message, or NULL if WebSocket pings suffice. */
     int (*keepalive)(char *out, size_t cap);

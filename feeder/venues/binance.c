@@ -537,9 +537,10 @@ static uint32_t streams(const struct venue_wish *wish)
     return stream_names(wish, names);
 }
 
-static int path(char *out, size_t cap)
+static int path(uint32_t route, char *out, size_t cap)
 {
     static const char text[] = "/stream";
+    (void)route;
     if (cap < sizeof text)
         return -ENOSPC;
     memcpy(out, text, sizeof text);

@@ -99,12 +99,14 @@ static int unsigned_of(struct json_text text, uint64_t *out)
     return 0;
 }
 
-int field_id(struct refusal *r, const struct json_item *item, const char *name, uint64_t *out)
+static int id_of(struct refusal *r, const struct json_item *item, const char *name, bool as_text,
+                 uint64_t *out)
 {
     char show[FIELD_SHOW_MAX];
     if (item == NULL)
         return missing(r, name);
-    if (item->type != JSON_NUMBER)
+    bool digits = as_text && item->type == JSON_STRING && item->text.len > 0;
+    if (item->type != JSON_NUMBER && !digits)
         return other_type(r, item, name, "an integer");
     int rc = unsigned_of(item->text, out);
     if (rc == -ERANGE)
@@ -115,11 +117,41 @@ int field_id(struct refusal *r, const struct json_item *item, const char *name, 
     return 0;
 }
 
-int field_time(struct refusal *r, const struct json_item *item, const char *name, int64_t *out)
+int field_id(struct refusal *r, const struct json_item *item, const char *name, uint64_t *out)
+{
+    return id_of(r, item, name, false, out);
+}
+
+int field_id_text(struct refusal *r, const struct json_item *item, const char *name, uint64_t *out)
+{
+    return id_of(r, item, name, true, out);
+}
+
+int field_trade_id(struct refusal *r, const struct json_item *item, const char *name, uint64_t *out,
+                   uint16_t *flags, struct json_text *text)
+{
+    if (item != NULL && item->type == JSON_STRING && item->text.len > 0 &&
+        unsigned_of(item->text, out) != 0) {
+        uint64_t hash = UINT64_C(14695981039346656037);
+        for (size_t i = 0; i < item->text.len; i++)
+            hash = (hash ^ (unsigned char)item->text.at[i]) * UINT64_C(1099511628211);
+        *out = hash;
+        *flags |= PX_FLAG_HASHED;
+        *text = item->text;
+        return 0;
+    }
+    int rc = id_of(r, item, name, true, out);
+    if (rc == 0)
+        *text = item->text;
+    return rc;
+}
+
+static int time_of(struct refusal *r, const struct json_item *item, const char *name, bool as_text,
+                   int64_t *out)
 {
     char show[FIELD_SHOW_MAX];
     uint64_t n = 0;
-    int rc = field_id(r, item, name, &n);
+    int rc = id_of(r, item, name, as_text, &n);
     if (rc != 0)
         return rc;
     int64_t ns = field_time_ns(n);
@@ -127,6 +159,122 @@ int field_time(struct refusal *r, const struct json_item *item, const char *name
         return refuse(r, REFUSED_RANGE, "%s %s is no time in ms or us", name,
                       field_show(item->text, show));
     *out = ns;
+    return 0;
+}
+
+int field_time(struct refusal *r, const struct json_item *item, const char *name, int64_t *out)
+{
+    return time_of(r, item, name, false, out);
+}
+
+int field_time_text(struct refusal *r, const struct json_item *item, const char *name, int64_t *out)
+{
+    return time_of(r, item, name, true, out);
+}
+
+/* Exactly `count` digits. */
+static bool take_digits(struct json_text *text, unsigned count, int64_t *out)
+{
+    int64_t value = 0;
+    if (text->len < count)
+        return false;
+    for (unsigned i = 0; i < count; i++) {
+        unsigned digit = (unsigned char)text->at[i] - (unsigned)'0';
+        if (digit > 9)
+            return false;
+        value = value * 10 + (int64_t)digit;
+    }
+    text->at += count;
+    text->len -= count;
+    *out = value;
+    return true;
+}
+
+static bool take_one_of(struct json_text *text, const char *chars)
+{
+    if (text->len == 0 || strchr(chars, text->at[0]) == NULL || text->at[0] == '\0')
+        return false;
+    text->at++;
+    text->len--;
+    return true;
+}
+
+/* Days since 1970-01-01 of a date of the Gregorian calendar, after Howard Hinnant,
+ * "chrono-Compatible Low-Level Date Algorithms" (days_from_civil). */
+static int64_t days_of(int64_t year, int64_t month, int64_t day)
+{
+    year -= month <= 2;
+    int64_t era = year / 400, of_era = year % 400;
+    int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
+}
+
+static bool take_fraction(struct json_text *text, int64_t *ns)
+{
+    int64_t unit = 100000000;
+    *ns = 0;
+    if (!take_one_of(text, "."))
+        return true;
+    size_t digits = 0;
+    for (int64_t digit; take_digits(text, 1, &digit); digits++, unit /= 10)
+        *ns += digit * unit;
+    return digits > 0;
+}
+
+/* "Z" or "+01:30", in seconds. */
+static bool take_offset(struct json_text *text, int64_t *out)
+{
+    int64_t hours, minutes;
+    *out = 0;
+    if (take_one_of(text, "Zz"))
+        return true;
+    bool west = text->len > 0 && text->at[0] == '-';
+    if (!take_one_of(text, "+-") || !take_digits(text, 2, &hours) || !take_one_of(text, ":") ||
+        !take_digits(text, 2, &minutes) || hours > 23 || minutes > 59)
+        return false;
+    *out = (hours * 3600 + minutes * 60) * (west ? -1 : 1);
+    return true;
+}
+
+static bool month_has(int64_t year, int64_t month, int64_t day)
+{
+    static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    return month >= 1 && month <= 12 && day >= 1 &&
+           day <= days[month - 1] + (month == 2 && leap ? 1 : 0);
+}
+
+static bool rfc3339(struct json_text text, int64_t *out)
+{
+    int64_t year, month, day, hour, minute, second, ns, offset;
+    if (!take_digits(&text, 4, &year) || !take_one_of(&text, "-") ||
+        !take_digits(&text, 2, &month) || !take_one_of(&text, "-") ||
+        !take_digits(&text, 2, &day) || !take_one_of(&text, "Tt ") ||
+        !take_digits(&text, 2, &hour) || !take_one_of(&text, ":") ||
+        !take_digits(&text, 2, &minute) || !take_one_of(&text, ":") ||
+        !take_digits(&text, 2, &second) || !take_fraction(&text, &ns) ||
+        !take_offset(&text, &offset) || text.len != 0)
+        return false;
+    if (!month_has(year, month, day) || hour > 23 || minute > 59 || second > 60)
+        return false;
+    int64_t seconds =
+        days_of(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset;
+    if (seconds < 0 || seconds > INT64_MAX / 1000000000 - 1)
+        return false;
+    *out = seconds * 1000000000 + ns;
+    return true;
+}
+
+int field_rfc3339(struct refusal *r, const struct json_item *item, const char *name, int64_t *out)
+{
+    char show[FIELD_SHOW_MAX];
+    if (item == NULL)
+        return missing(r, name);
+    if (item->type != JSON_STRING)
+        return other_type(r, item, name, "a time");
+    if (!rfc3339(item->text, out))
+        return refuse(r, REFUSED_RANGE, "%s \"%s\" is no time since 1970", name,
+                      field_show(item->text, show));
     return 0;
 }
 

@@ -53,6 +53,21 @@ int field_id(struct refusal *r, const struct json_item *item, const char *name, 
  * from 10^14 (1973) on; what lies between is neither. */
 int field_time(struct refusal *r, const struct json_item *item, const char *name, int64_t *out);
 
+/* The same, as a JSON integer or as a text of its digits. */
+int field_id_text(struct refusal *r, const struct json_item *item, const char *name, uint64_t *out);
+int field_time_text(struct refusal *r, const struct json_item *item, const char *name,
+                    int64_t *out);
+
+/* The id of a trade: an integer of 64 bits, as number or text; of any other text its FNV-1a hash
+ * (Fowler, Noll, Vo; 64 bits), and PX_FLAG_HASHED is set in *flags. *text is what the venue wrote.
+ */
+int field_trade_id(struct refusal *r, const struct json_item *item, const char *name, uint64_t *out,
+                   uint16_t *flags, struct json_text *text);
+
+/* A time after RFC 3339 ("2026-08-26T11:34:06.075373Z", offsets too), as ns; digits beyond the
+ * ninth are cut. */
+int field_rfc3339(struct refusal *r, const struct json_item *item, const char *name, int64_t *out);
+
 int field_bool(struct refusal *r, const struct json_item *item, const char *name, bool *out);
 int field_text(struct refusal *r, const struct json_item *item, const char *name,
                struct json_text *out);

@@ -17,8 +17,9 @@ static uint32_t streams(const struct venue_wish *wish)
     return (uint32_t)__builtin_popcount(wish->kinds);
 }
 
-static int path(char *out, size_t cap)
+static int path(uint32_t route, char *out, size_t cap)
 {
+    (void)route;
     return snprintf(out, cap, "/");
 }
 

@@ -63,17 +63,20 @@ static bool is_label(const char *word)
 static void judge_tick(struct frame frame, char *line)
 {
     char *save = NULL, *word = strtok_r(line, " ", &save), *label;
-    bool is_tick =
-        strcmp(word, "trade") == 0 || strcmp(word, "quote") == 0 || strcmp(word, "ticker") == 0;
+    bool book = strcmp(word, "book") == 0;
+    bool is_tick = book || strcmp(word, "trade") == 0 || strcmp(word, "quote") == 0 ||
+                   strcmp(word, "ticker") == 0;
     if (!is_tick)
         return;
     word = strtok_r(NULL, " ", &save);
-    if (!oracle_has_string(&oracle, word, strlen(word)))
+    if (!oracle_names(&oracle, word, strlen(word)))
         fail_msg("symbol %s is not in %.*s", word, (int)frame.len, frame.text);
     while ((label = strtok_r(NULL, " ", &save)) != NULL) {
-        if (!is_label(label))
+        if (!is_label(label) || (book && strcmp(label, "last") == 0))
             continue;
         word = strtok_r(NULL, " ", &save);
+        if (strcmp(word, "absent") == 0)
+            continue;
         if (!oracle_has_decimal(&oracle, word, strlen(word)))
             fail_msg("%s %s is not in %.*s", label, word, (int)frame.len, frame.text);
     }

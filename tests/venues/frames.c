@@ -73,6 +73,10 @@ __attribute__((format(printf, 2, 3))) static void say(struct decoded *d, const c
 static void say_decimal(struct decoded *d, const char *name, struct px_decimal value)
 {
     char text[PX_DECIMAL_MAX];
+    if (value.exponent == PX_ABSENT) {
+        say(d, " %s absent", name);
+        return;
+    }
     if (px_decimal_text(value, text, sizeof text) < 0)
         abort();
     say(d, " %s %s", name, text);
@@ -85,8 +89,10 @@ static void say_tick(struct decoded *d, const char *kind, const struct venue_eve
     if (e->type == VENUE_TRADE) {
         say_decimal(d, "price", e->u.trade.price);
         say_decimal(d, "size", e->u.trade.size);
-        say(d, " %s id %" PRIu64 " \"%.*s\"", e->flags == PX_SIDE_SELL ? "sell" : "buy",
-            e->u.trade.trade_id, (int)e->trade_id_len, e->trade_id);
+        say(d, " %s id %" PRIu64 " \"%.*s\"%s%s",
+            (e->flags & PX_SIDE_MASK) == PX_SIDE_SELL ? "sell" : "buy", e->u.trade.trade_id,
+            (int)e->trade_id_len, e->trade_id, (e->flags & PX_FLAG_HASHED) != 0 ? " hashed" : "",
+            (e->flags & PX_FLAG_REPLAY) != 0 ? " replay" : "");
     } else if (e->type == VENUE_QUOTE) {
         say_decimal(d, "bid", e->u.quote.bid);
         say_decimal(d, "size", e->u.quote.bid_size);
@@ -98,9 +104,40 @@ static void say_tick(struct decoded *d, const char *kind, const struct venue_eve
         say_decimal(d, "high", e->u.ticker.high);
         say_decimal(d, "low", e->u.ticker.low);
     }
+    if (e->unchanged != 0)
+        say(d, " unchanged %u", e->unchanged);
     say(d, " at %" PRId64 " update %" PRIu64 "%s%s%s\n", e->exch_ns, e->venue_id,
         e->consecutive ? " consecutive" : "", e->aggregated ? " aggregated" : "",
         e->derived ? " derived" : "");
+}
+
+static void say_book(struct decoded *d, const struct venue_event *e)
+{
+    const struct venue_book *b = &e->u.book;
+    say(d, "book %.*s %s%s%s depth %u", (int)e->symbol_len, e->symbol,
+        b->snapshot ? "snapshot" : "change", b->first ? " first" : "", b->last ? " last" : "",
+        b->depth);
+    if (b->has_seq)
+        say(d, " seq %" PRIu64, b->seq);
+    if (b->has_prev)
+        say(d, " prev %" PRIu64, b->prev);
+    if (b->has_checksum)
+        say(d, " checksum %" PRIu32, b->checksum);
+    for (uint32_t i = 0; i < b->count; i++) {
+        say_decimal(d, b->levels[i].ask ? "ask" : "bid", b->levels[i].price);
+        say_decimal(d, "size", b->levels[i].size);
+    }
+    say(d, " at %" PRId64 "\n", e->exch_ns);
+    d->ticks++;
+}
+
+/* An ack or a refusal: of a request, or of a stream. */
+static void say_answer(struct decoded *d, const char *word, const struct venue_event *e)
+{
+    say(d, "%s %" PRId64, word, e->request);
+    if (e->symbol_len > 0)
+        say(d, " %.*s kinds %u", (int)e->symbol_len, e->symbol, e->kinds);
+    say(d, "%s%.*s\n", e->text_len > 0 ? " " : "", (int)e->text_len, e->text);
 }
 
 static void on_event(void *user, const struct venue_event *e)
@@ -117,17 +154,32 @@ static void on_event(void *user, const struct venue_event *e)
     case VENUE_TICKER:
         say_tick(d, "ticker", e);
         break;
+    case VENUE_BOOK:
+        say_book(d, e);
+        break;
+    case VENUE_RESYNC:
+        say(d, "resync %.*s %.*s\n", (int)e->symbol_len, e->symbol, (int)e->text_len, e->text);
+        break;
+    case VENUE_SEQUENCE:
+        say(d, "sequence %" PRIu64 "\n", e->venue_id);
+        break;
     case VENUE_ACK:
-        say(d, "ack %" PRId64 "\n", e->request);
+        say_answer(d, e->off ? "off" : "ack", e);
         break;
     case VENUE_REFUSED:
-        say(d, "refused %" PRId64 " %.*s\n", e->request, (int)e->text_len, e->text);
+        say_answer(d, "refused", e);
         break;
     case VENUE_PLANNED_END:
         say(d, "planned end\n");
         break;
     case VENUE_HEARTBEAT:
-        say(d, "heartbeat\n");
+        say(d, "heartbeat");
+        if (e->symbol_len > 0)
+            say(d, " %.*s last %" PRIu64, (int)e->symbol_len, e->symbol, e->venue_id);
+        say(d, "\n");
+        break;
+    case VENUE_REPLY:
+        say(d, "reply %.*s\n", (int)e->text_len, e->text);
         break;
     case VENUE_IGNORED:
         say(d, "ignored\n");

@@ -236,12 +236,15 @@ void oracle_read(struct oracle *o, const char *text, size_t len)
     o->json = value(&r) && r.p == r.end;
 }
 
-bool oracle_has_string(const struct oracle *o, const char *text, size_t len)
+bool oracle_names(const struct oracle *o, const char *text, size_t len)
 {
-    for (size_t i = 0; i < o->count; i++)
-        if (o->token[i].string && o->token[i].len == len &&
-            memcmp(o->token[i].text, text, len) == 0)
+    for (size_t i = 0; i < o->count; i++) {
+        const struct oracle_token *t = &o->token[i];
+        if (!t->string || t->len < len || memcmp(t->text + t->len - len, text, len) != 0)
+            continue;
+        if (t->len == len || strchr("._:", t->text[t->len - len - 1]) != NULL)
             return true;
+    }
     return false;
 }
 

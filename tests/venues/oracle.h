@@ -23,8 +23,9 @@ struct oracle {
 
 void oracle_read(struct oracle *o, const char *text, size_t len);
 
-/* Is one of the strings this text? */
-bool oracle_has_string(const struct oracle *o, const char *text, size_t len);
+/* Is one of the strings this text, or does one end in it behind a letter that parts names
+ * ("trade.", "live_trades_")? */
+bool oracle_names(const struct oracle *o, const char *text, size_t len);
 
 /* Does one of the scalars, string or number, say this decimal (plain notation, digit for digit)? */
 bool oracle_has_decimal(const struct oracle *o, const char *plain, size_t len);

@@ -154,7 +154,7 @@ T_TEST(a_message_ends_within_any_buffer_or_says_that_none_fits)
 T_TEST(path_is_that_of_combined_streams)
 {
     char out[16];
-    T_EQ(binance()->path(out, sizeof out), 7);
+    T_EQ(binance()->path(0, out, sizeof out), 7);
     T_STR(out, "/stream");
-    T_EQ(binance()->path(out, 7), -ENOSPC);
+    T_EQ(binance()->path(0, out, 7), -ENOSPC);
 }

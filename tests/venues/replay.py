@@ -1,4 +1,5 @@
-"""Recorded frames through pxdecode, compared with what an independent decoder made of them."""
+"""Recorded frames through pxdecode, compared with what an independent decoder made of them: what the
+tests of each venue share."""
 import gzip
 import json
 import os
@@ -25,9 +26,9 @@ def plain(text):
     return None if text is None else format(Decimal(text), "f")
 
 
-def decode(venue, frames):
-    run = subprocess.run([PXDECODE, "--venue", venue, "--json"], input=frames, capture_output=True,
-                         timeout=60)
+def decode(venue, frames, *options):
+    run = subprocess.run([PXDECODE, "--venue", venue, "--json", *options], input=frames,
+                         capture_output=True, timeout=60)
     assert run.returncode == 0
     return [json.loads(line) for line in run.stdout.splitlines()], run.stderr.decode()
 
@@ -71,29 +72,24 @@ def assert_equal(venue, capture, expected):
     return got
 
 
-def test_busy_binance_session_gives_every_tick_digit_for_digit():
-    got = assert_equal("binance", "binance_busy_btcusdt.jsonl",
-                       "expected/binance_busy_btcusdt.expected.jsonl")
-    assert {g["kind"] for g in got} == {"trade", "bbo"}
-
-
-def test_quiet_binance_session_gives_every_tick_digit_for_digit():
-    assert_equal("binance", "binance.jsonl", "expected/binance.expected.jsonl")
-
-
-def test_binance_us_session_gives_every_tick_digit_for_digit():
-    assert_equal("binance_us", "binance_us.jsonl", "expected/binance_us.expected.jsonl")
-
-
-def test_session_of_a_sister_exchange_gives_every_tick_digit_for_digit():
-    assert_equal("binance", "binance_tr.jsonl", "expected/binance_tr.expected.jsonl")
-
-
-def test_frames_of_the_present_documents_give_every_tick_digit_for_digit():
-    assert_equal("binance", "samples/binance.samples.jsonl",
-                 "expected/binance.samples.expected.jsonl")
-
-
-def test_frames_of_the_futures_dialect_give_every_tick_digit_for_digit():
-    assert_equal("binance", "binance_usdm.jsonl", "expected/binance_usdm.expected.jsonl")
-    assert_equal("binance", "binance_coinm.jsonl", "expected/binance_coinm.expected.jsonl")
+def assert_book_equal(venue, capture, expected):
+    """pxdecode --book against the changes of the top that an independent book gave."""
+    want = [json.loads(line) for line in read(expected).splitlines()]
+    assert want, "an expected file without changes proves nothing"
+    ticks, stderr = decode(venue, read(capture), "--book")
+    got = []
+    for tick in ticks:
+        assert tick["kind"] == "quote" and tick["symbol"].startswith(venue + ":")
+        ns = tick["exch_ts_ns"]
+        got.append({"frame": tick["frame"], "exchange": want[0]["exchange"],
+                    "symbol": tick["symbol"].split(":", 1)[1], "kind": "book_top",
+                    "bid": tick["bid"], "bid_size": tick["bid_size"],
+                    "ask": tick["ask"], "ask_size": tick["ask_size"],
+                    "exch_ts_us": None if ns is None else ns // 1000})
+    for w in want:
+        for key in ("bid", "bid_size", "ask", "ask_size"):
+            w[key] = plain(w[key])
+    for g, w in zip(got, want):
+        assert g == w
+    assert len(got) == len(want)
+    assert stderr == "", "no recorded frame is refused"
