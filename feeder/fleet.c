@@ -54,21 +54,23 @@ void fleet_free(struct fleet *f)
     f->shared.json = NULL;
 }
 
-static bool wanted(const struct fleet *f, uint32_t venue, uint32_t shard)
+static bool wanted(const struct fleet *f, uint32_t venue, uint32_t shard, uint32_t route)
 {
     return !f->closing && shard < subs_shards(f->shared.subs, venue) &&
-           subs_shard_wanted(f->shared.subs, venue, shard);
+           subs_shard_wanted(f->shared.subs, venue, shard, route);
 }
 
-static struct link *find(struct fleet *f, uint32_t venue, uint32_t shard)
+static struct link *find(struct fleet *f, uint32_t venue, uint32_t shard, uint32_t route)
 {
-    for (uint32_t i = 0; i < SUBS_LINKS_MAX; i++)
-        if (f->link[i].used && f->link[i].venue_index == venue && f->link[i].shard == shard)
-            return &f->link[i];
+    for (uint32_t i = 0; i < SUBS_LINKS_MAX; i++) {
+        struct link *l = &f->link[i];
+        if (l->used && l->venue_index == venue && l->shard == shard && l->route == route)
+            return l;
+    }
     return NULL;
 }
 
-/* There is one for each shard of such a venue, and a shard has one link at a time. */
+/* There is one for each shard of such a venue, and a route of a shard has one link at a time. */
 static void lend_deflate(struct fleet *f, struct link *l, uint32_t venue)
 {
     if (f->shared.config->venue[venue].deflate && f->free_deflates > 0)
@@ -82,16 +84,16 @@ static void return_deflate(struct fleet *f, struct link *l)
     l->deflate = NULL;
 }
 
-static void open_missing(struct fleet *f, uint32_t venue, uint32_t shard)
+static void open_missing(struct fleet *f, uint32_t venue, uint32_t shard, uint32_t route)
 {
-    if (find(f, venue, shard) != NULL)
+    if (!wanted(f, venue, shard, route) || find(f, venue, shard, route) != NULL)
         return;
     for (uint32_t i = 0; i < SUBS_LINKS_MAX; i++) {
         struct link *l = &f->link[i];
         if (l->used)
             continue;
         lend_deflate(f, l, venue);
-        if (link_open(l, venue, shard) < 0)
+        if (link_open(l, venue, shard, route) < 0)
             return_deflate(f, l);
         return;
     }
@@ -99,7 +101,7 @@ static void open_missing(struct fleet *f, uint32_t venue, uint32_t shard)
 
 static void reconcile(struct fleet *f, struct link *l)
 {
-    bool want = wanted(f, l->venue_index, l->shard);
+    bool want = wanted(f, l->venue_index, l->shard, l->route);
     if (want != l->conn.wanted)
         link_want(l, want);
     if (!want && link_idle(l)) {
@@ -115,8 +117,8 @@ void fleet_pump(struct fleet *f, int64_t now_ns)
             reconcile(f, &f->link[i]);
     for (uint32_t v = 0; v < venue_count; v++)
         for (uint32_t s = 0; s < subs_shards(f->shared.subs, v); s++)
-            if (wanted(f, v, s))
-                open_missing(f, v, s);
+            for (uint32_t r = 0; r < subs_routes(f->shared.subs, v); r++)
+                open_missing(f, v, s, r);
     for (uint32_t i = 0; i < SUBS_LINKS_MAX; i++)
         if (f->link[i].used && subs_due(f->shared.subs, i))
             link_pump(&f->link[i], now_ns);

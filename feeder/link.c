@@ -49,7 +49,9 @@ struct plan_link link_plan(const struct config *config)
 {
     uint64_t inflating = 0;
     for (size_t v = 0; v < venue_count; v++)
-        inflating += config->venue[v].deflate ? SUBS_SHARDS_MAX : 0;
+        if (config->venue[v].deflate)
+            inflating +=
+                SUBS_SHARDS_MAX * (venue_table[v]->routes < 2 ? 1 : venue_table[v]->routes);
     return (struct plan_link){
         .deflate_bytes = sizeof(struct ws_deflate) + LINK_INFLATED_BYTES + WS_PADDING,
         .deflate_count = inflating < SUBS_LINKS_MAX ? inflating : SUBS_LINKS_MAX,
@@ -113,7 +115,7 @@ static void connect_next(struct link *l)
 static void open_subscriptions(struct link *l)
 {
     int64_t now = now_mono_ns();
-    int rc = subs_link_open(l->shared->subs, l->index, l->venue_index, l->shard, now);
+    int rc = subs_link_open(l->shared->subs, l->index, l->venue_index, l->shard, l->route);
     if (rc < 0) {
         link_fail(l, CONN_FAILED, NULL, "its symbols cannot be carried: %s", strerror(-rc));
         return;
@@ -283,18 +285,19 @@ static int set_endpoint(struct link *l)
         log_error(l->venue->name, "endpoint %s: %s", text, error);
         return -EINVAL;
     }
-    if (!l->url.has_path && l->venue->path(0, l->url.path, sizeof l->url.path) < 0)
+    if (!l->url.has_path && l->venue->path(l->route, l->url.path, sizeof l->url.path) < 0)
         return -EINVAL;
     snprintf(l->info.endpoint, sizeof l->info.endpoint, "%s", text);
     return 0;
 }
 
-int link_open(struct link *l, uint32_t venue_index, uint32_t shard)
+int link_open(struct link *l, uint32_t venue_index, uint32_t shard, uint32_t route)
 {
     const struct config *config = l->shared->config;
     l->venue = venue_table[venue_index];
     l->venue_index = venue_index;
     l->shard = shard;
+    l->route = route;
     memset(&l->info, 0, sizeof l->info);
     if (set_endpoint(l) < 0)
         return -EINVAL;

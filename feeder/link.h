@@ -38,7 +38,7 @@ struct link {
     const struct px_venue *venue;
     uint32_t index;       /* of the link, its record and its number in subs */
     uint32_t venue_index; /* in venue_table */
-    uint32_t shard;
+    uint32_t shard, route;
     bool used;
     bool open_in_subs;
     bool paused;      /* unread until the large buffer is free */
@@ -47,6 +47,7 @@ struct link {
     bool parted;      /* our close frame went out */
     bool answered;    /* the venue spoke of subscriptions in this batch */
     bool ws_ready;
+    uint32_t hello_waits; /* answers to our hello that have not come */
     uint64_t drops; /* count of teardowns: a changed number says that the socket is another */
     struct net_fd sock;
     struct net_timer timer;
@@ -77,9 +78,9 @@ void link_free(struct link *l);
 /* What link_init() allocates, what inflates, and the parser that all share. */
 struct plan_link link_plan(const struct config *config);
 
-/* Take it into use for a shard of a venue; connecting begins. Errors: -EINVAL the endpoint (said).
+/* Take it into use for a route of a shard of a venue; connecting begins. Errors: -EINVAL the endpoint (said).
  */
-int link_open(struct link *l, uint32_t venue_index, uint32_t shard);
+int link_open(struct link *l, uint32_t venue_index, uint32_t shard, uint32_t route);
 /* Wanted again, or close in order: it has ended when link_idle() says so. */
 void link_want(struct link *l, bool want);
 bool link_idle(const struct link *l);

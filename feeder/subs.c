@@ -313,15 +313,22 @@ static uint16_t reader_kinds(const struct sub *e)
     return kinds;
 }
 
+/* Two kinds that mean the same to a reader: the one that `instead` says. */
+static uint32_t one_of(uint32_t kinds, uint32_t plain, uint32_t other, uint32_t instead)
+{
+    if ((kinds & (plain | other)) == 0)
+        return kinds;
+    kinds &= ~(plain | other);
+    return kinds | ((instead & other) != 0 ? other : plain);
+}
+
 /* What the venue is to be asked for, if `extra` were wanted too. */
 static uint16_t wanted_with(const struct subs *s, const struct sub *e, uint32_t extra)
 {
     const struct subs_venue *v = &s->options.venue[e->venue];
     uint32_t kinds = reader_kinds(e) | e->config_kinds | e->linger_kinds | extra;
-    if (v->aggtrades && (kinds & PX_TRADES) != 0)
-        kinds = (kinds & ~PX_TRADES) | VENUE_AGGTRADES;
-    else if (!v->aggtrades && (kinds & VENUE_AGGTRADES) != 0)
-        kinds = (kinds & ~VENUE_AGGTRADES) | PX_TRADES;
+    kinds = one_of(kinds, PX_TRADES, VENUE_AGGTRADES, v->instead);
+    kinds = one_of(kinds, PX_QUOTES, VENUE_DEPTH, v->instead);
     return (uint16_t)(kinds & v->venue->kinds);
 }
 
@@ -331,14 +338,33 @@ static uint32_t stream_count(const struct subs *s, const struct sub *e, uint16_t
     return kinds == 0 ? 0 : s->options.venue[e->venue].venue->streams(&wish);
 }
 
-/* The first shard with room for so many streams. */
+/* The shard with the fewest streams among those that would stay within `bound`; an empty one only
+ * if no other is. */
+static uint32_t emptiest(const struct subs *s, uint32_t venue, uint32_t streams, uint32_t bound)
+{
+    uint32_t best = SUBS_NONE, spare = SUBS_NONE;
+    for (uint32_t i = 0; i < SUBS_SHARDS_MAX; i++) {
+        const struct subs_shard *shard = &s->shard[venue][i];
+        if (shard->streams + streams > bound)
+            continue;
+        if (shard->entries == 0)
+            spare = spare == SUBS_NONE ? i : spare;
+        else if (best == SUBS_NONE || shard->streams < s->shard[venue][best].streams)
+            best = i;
+    }
+    return best != SUBS_NONE ? best : spare;
+}
+
+/* Load is spread over the connections that there are. Another one is opened when all are three
+ * quarters full, so that symbols that gain kinds later need not move; only then is the rest used.
+ */
 static uint32_t shard_with_room(const struct subs *s, uint32_t venue, uint32_t streams)
 {
     uint32_t limit = s->options.venue[venue].venue->streams_per_conn;
-    for (uint32_t i = 0; i < SUBS_SHARDS_MAX; i++)
-        if (limit == 0 || s->shard[venue][i].streams + streams <= limit)
-            return i;
-    return SUBS_NONE;
+    if (limit == 0)
+        return 0;
+    uint32_t shard = emptiest(s, venue, streams, limit - limit / 4);
+    return shard != SUBS_NONE ? shard : emptiest(s, venue, streams, limit);
 }
 
 /* An entry that outgrows its shard goes on in another. What the old one's links were asked for
@@ -425,7 +451,7 @@ static int entry_for(struct subs *s, uint32_t venue, const char *native, uint32_
     if (venue >= s->options.venue_count || native[0] == '\0' || strlen(native) > PX_SYMBOL_MAX)
         return -EINVAL;
     const struct px_venue *v = s->options.venue[venue].venue;
-    if ((kinds & (v->kinds | VENUE_AGGTRADES)) == 0)
+    if ((subs_plain_kinds(kinds) & v->kinds) == 0)
         return -EOPNOTSUPP;
     if (strcmp(native, "*") == 0 && kinds != PX_TICKERS)
         return -EOPNOTSUPP;
@@ -554,18 +580,22 @@ void subs_data_first(struct subs *s, struct sub *e, uint32_t kind)
 {
     e->data_kinds = (uint16_t)(e->data_kinds | 1u << kind);
     e->had_data = true;
-    if (kind == PX_TRADE) /* it flows, whatever was said */
+    /* it flows, whatever was said */
+    if (kind == PX_TRADE)
         e->refused_kinds &= (uint16_t)~VENUE_AGGTRADES;
+    if (kind == PX_QUOTE)
+        e->refused_kinds &= (uint16_t)~VENUE_DEPTH;
     e->refused_kinds &= (uint16_t) ~(1u << kind);
     subs_refresh(s, e);
 }
 
-void subs_aggtrades(struct subs *s, uint32_t venue, bool on, int64_t now_ns)
+void subs_instead(struct subs *s, uint32_t venue, uint32_t kinds, int64_t now_ns)
 {
     (void)now_ns;
-    if (s->options.venue[venue].aggtrades == on)
+    kinds &= VENUE_AGGTRADES | VENUE_DEPTH;
+    if (s->options.venue[venue].instead == kinds)
         return;
-    s->options.venue[venue].aggtrades = on;
+    s->options.venue[venue].instead = (uint16_t)kinds;
     for (uint32_t i = 0; i < s->high; i++) {
         struct sub *e = &s->entry[i];
         if (e->state != SUBS_FREE && e->venue == venue && !e->ghost)
@@ -624,7 +654,21 @@ uint32_t subs_shards(const struct subs *s, uint32_t venue)
     return n;
 }
 
-bool subs_shard_wanted(const struct subs *s, uint32_t venue, uint32_t shard)
+uint32_t subs_routes(const struct subs *s, uint32_t venue)
 {
-    return shard < SUBS_SHARDS_MAX && s->shard[venue][shard].streams != 0;
+    uint32_t routes = s->options.venue[venue].venue->routes;
+    return routes == 0 ? 1 : routes;
+}
+
+bool subs_shard_wanted(const struct subs *s, uint32_t venue, uint32_t shard, uint32_t route)
+{
+    const struct px_venue *v = s->options.venue[venue].venue;
+    if (shard >= SUBS_SHARDS_MAX || s->shard[venue][shard].streams == 0)
+        return false;
+    if (v->routes < 2)
+        return true;
+    uint32_t i = s->shard[venue][shard].head;
+    while (i != SUBS_NONE && (s->entry[i].wanted & v->route_kinds[route]) == 0)
+        i = s->entry[i].next;
+    return i != SUBS_NONE;
 }

@@ -43,10 +43,14 @@ enum subs_state {
 struct subs_lane {
     uint32_t request;      /* number of the message that waits for an answer, 0 none */
     uint16_t asked, acked; /* kinds */
+    uint16_t pending;      /* kinds of that message that are not answered yet */
+    uint16_t resync;       /* kinds to be stopped and asked for again: what they built is lost */
     uint16_t tries;        /* messages without an answer */
     uint16_t batch_max; /* the next message carries at most so many with it: halved by refusals */
     bool turning_off;   /* the unanswered message is an unsubscribe */
     int64_t again_ns;   /* left unanswered too often: asked again then, 0 not so */
+    uint32_t resyncs;   /* in a row */
+    int64_t resync_ns;  /* when the next one is due, or the last was */
 };
 
 struct sub {
@@ -59,7 +63,7 @@ struct sub {
     uint32_t by_kind[PX_CELL_KINDS]; /* readers per kind */
     uint16_t config_kinds;           /* asked for by file or command line */
     uint16_t linger_kinds;           /* kept until linger_ns, whoever else wants them or not */
-    uint16_t wanted;        /* the union, as the venue is asked (aggregated trades applied) */
+    uint16_t wanted;        /* the union, as the venue is asked (subs_venue.instead applied) */
     uint16_t refused_kinds; /* by the venue, not asked again on the same link */
     uint16_t data_kinds;    /* bits 1 << enum px_kind that have come */
     bool changed, ghost;    /* a ghost is only there to be unsubscribed from a shard it left */
@@ -81,8 +85,16 @@ struct sub {
 
 struct subs_venue {
     const struct px_venue *venue;
-    bool limits;    /* messages_per_s applies; what a connection carries is always bounded */
-    bool aggtrades; /* ask for aggregated trades where trades are wanted */
+    bool limits;      /* of messages apply; what a connection carries is always bounded */
+    uint16_t instead; /* VENUE_AGGTRADES where trades are wanted, VENUE_DEPTH where quotes are */
+};
+
+/* One stream as an answer names it. kinds 0: whatever waits of this symbol. */
+struct subs_stream {
+    const char *native;
+    size_t len;
+    uint32_t kinds;
+    bool off; /* the answer to an unsubscribe */
 };
 
 struct subs_options {
@@ -139,10 +151,14 @@ uint32_t subs_used(const struct subs *s); /* entries in use */
 bool subs_full(const struct subs *s);     /* no symbol more: the table, not the connections */
 
 /* Kinds that are wanted, as readers name them. */
+static inline uint32_t subs_plain_kinds(uint32_t kinds)
+{
+    return (kinds & PX_ALL_KINDS) | ((kinds & VENUE_AGGTRADES) != 0 ? PX_TRADES : 0) |
+           ((kinds & VENUE_DEPTH) != 0 ? PX_QUOTES : 0);
+}
 static inline uint32_t subs_kinds(const struct sub *e)
 {
-    uint32_t kinds = e->wanted & PX_ALL_KINDS;
-    return (e->wanted & VENUE_AGGTRADES) != 0 ? kinds | PX_TRADES : kinds;
+    return subs_plain_kinds(e->wanted);
 }
 /* Was this link, which is open, asked for one of `kinds` (as readers name them) of an entry? */
 bool subs_carries(const struct subs *s, uint32_t link, const struct sub *e, uint32_t kinds);
@@ -153,15 +169,19 @@ void subs_started(struct subs *s);
 
 /* Links. How many shards of a venue want a connection now: shards 0 to the result - 1. */
 uint32_t subs_shards(const struct subs *s, uint32_t venue);
-/* Does this shard hold anything that is wanted? A link without is not needed. */
-bool subs_shard_wanted(const struct subs *s, uint32_t venue, uint32_t shard);
-/* Streams of a shard that are wanted, and that `link` has acknowledged. */
+/* Routes of a venue, at least one: each shard has a link for each route that something is wanted
+ * on.
+ */
+uint32_t subs_routes(const struct subs *s, uint32_t venue);
+/* Does this shard hold anything that is wanted on this route? A link without is not needed. */
+bool subs_shard_wanted(const struct subs *s, uint32_t venue, uint32_t shard, uint32_t route);
+/* Streams that are wanted of a link, and that it has acknowledged. */
 void subs_streams(const struct subs *s, uint32_t link, uint32_t *wanted, uint32_t *acked);
 
 /* The upgrade of `link` (0 to SUBS_LINKS_MAX - 1, the caller's number) was accepted: everything of
- * the shard is to be asked for. Errors: -EBUSY it is open; -ENOSPC SUBS_LANES links carry this
- * shard. */
-int subs_link_open(struct subs *s, uint32_t link, uint32_t venue, uint32_t shard, int64_t now_ns);
+ * the shard that comes over this route is to be asked for. Errors: -EBUSY it is open; -ENOSPC
+ * SUBS_LANES links carry this shard. */
+int subs_link_open(struct subs *s, uint32_t link, uint32_t venue, uint32_t shard, uint32_t route);
 /* It ended, whatever the reason. Not open: nothing. */
 void subs_link_close(struct subs *s, uint32_t link, int64_t now_ns);
 
@@ -184,6 +204,16 @@ bool subs_keep_limits(struct subs *s, uint32_t venue);
 void subs_ack(struct subs *s, uint32_t link, int64_t request, int64_t now_ns);
 void subs_refused(struct subs *s, uint32_t link, int64_t request, const char *text, size_t len,
                   int64_t now_ns);
+/* The same, where the venue names the stream. */
+void subs_ack_stream(struct subs *s, uint32_t link, const struct subs_stream *stream,
+                     int64_t now_ns);
+void subs_refused_stream(struct subs *s, uint32_t link, const struct subs_stream *stream,
+                         const char *text, size_t len);
+
+/* What these streams build is lost on this link: they are stopped and asked for again, at once the
+ * first time, then at growing distances (1 s to 64 s) until it has held for five minutes. Returns
+ * false if the link does not carry them. */
+bool subs_resync(struct subs *s, uint32_t link, const struct subs_stream *stream, int64_t now_ns);
 
 /* Data of a kind came for an entry. Hot path: one test after the first. */
 void subs_data_first(struct subs *s, struct sub *e, uint32_t kind);
@@ -201,8 +231,8 @@ int64_t subs_tick(struct subs *s, int64_t now_ns);
  * end. An entry in SUBS_IDLE is free from the next call of subs_changed() on. */
 uint32_t subs_changed(struct subs *s);
 
-/* Aggregated instead of single trades for a venue, or back. */
-void subs_aggtrades(struct subs *s, uint32_t venue, bool on, int64_t now_ns);
+/* VENUE_AGGTRADES instead of trades, VENUE_DEPTH instead of quotes for a venue, or back. */
+void subs_instead(struct subs *s, uint32_t venue, uint32_t kinds, int64_t now_ns);
 void subs_grace(struct subs *s, int64_t grace_ns, int64_t no_data_ns);
 
 /* Count of changes of what readers want or what lingers: compare to know when to save it. */

@@ -1,4 +1,5 @@
-/* Between subs.c (who wants what) and subs_link.c (what the venue was asked). */
+/* Between subs.c (who wants what), subs_link.c (what the venue is asked) and subs_answer.c (what it
+ * says to that). */
 #ifndef PX_SUBS_INTERNAL_H
 #define PX_SUBS_INTERNAL_H
 
@@ -15,17 +16,22 @@ struct subs_shard {
 
 struct subs_request {
     uint32_t request; /* 0: free */
+    uint32_t waiting; /* entries that wait for its answers */
     int64_t sent_ns;
 };
 
 struct subs_link {
     bool open, due;
     uint8_t venue, shard, lane;
+    uint16_t kinds; /* of its route */
     uint32_t next_request, unanswered;
     uint32_t window; /* messages per second, 0 no limit */
     uint64_t sent_count;
     int64_t sent_ns[SUBS_WINDOW_MAX];
     struct subs_request request[SUBS_REQUESTS_MAX];
+    uint32_t hourly;     /* messages per hour, 0 no limit */
+    uint32_t tokens;     /* of them, what may go out now */
+    int64_t refilled_ns; /* when the last token came */
 };
 
 struct subs {
@@ -54,6 +60,14 @@ static inline struct subs_shard *subs_shard_of(struct subs *s, const struct sub 
     return &s->shard[e->venue][e->shard];
 }
 
+/* NULL: not open. */
+struct subs_link *subs_open_link(struct subs *s, uint32_t link);
+
+/* Walks entries of a link's shard. `next` is taken first: the entry may be given back meanwhile. */
+#define FOR_EACH_IN_SHARD(s, l, e)                                  \
+    for (uint32_t i_ = (s)->shard[(l)->venue][(l)->shard].head, n_; \
+         i_ != SUBS_NONE && ((e) = &(s)->entry[i_], n_ = (e)->next, true); i_ = n_)
+
 /* Something of this shard is to be sent on every link that carries it. */
 void subs_mark_due(struct subs *s, uint32_t venue, uint32_t shard);
 /* No link was asked for anything of this entry, and none owes an answer about it. */
@@ -62,7 +76,7 @@ bool subs_quiet(const struct sub *e);
 void subs_refresh(struct subs *s, struct sub *e);
 /* The deadline `at_ns` is among those that subs_tick() waits for. */
 void subs_deadline(struct subs *s, int64_t at_ns);
-/* What was left unanswered too often falls due again, if it is time. */
+/* What was left unanswered too often, and books that are lost, fall due again, if it is time. */
 void subs_ask_again(struct subs *s, struct sub *e, int64_t now_ns);
 /* Messages that were not answered in time. */
 void subs_answers_late(struct subs *s, int64_t now_ns);

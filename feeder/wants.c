@@ -52,7 +52,8 @@ struct wants *wants_new(const struct config *config, px_writer *w)
     for (size_t v = 0; v < venue_count && v < SUBS_VENUES_MAX; v++) {
         o.venue[v].venue = venue_table[v];
         config_endpoint(config, venue_table[v], &o.venue[v].limits);
-        o.venue[v].aggtrades = (config->venue[v].kinds & VENUE_AGGTRADES) != 0;
+        o.venue[v].instead =
+            (uint16_t)(config->venue[v].kinds & (VENUE_AGGTRADES | VENUE_DEPTH));
         wants->allowed[v] = config->venue[v].allowed;
     }
     wants->writer = w;
@@ -251,7 +252,7 @@ void wants_apply(struct wants *wants, const struct config *config, int64_t now_n
     wants->no_data_ns = config->no_data_ms * MS_NS;
     subs_grace(wants->subs, wants->grace_ns, wants->no_data_ns);
     for (uint32_t v = 0; v < venue_count; v++)
-        subs_aggtrades(wants->subs, v, (config->venue[v].kinds & VENUE_AGGTRADES) != 0, now_ns);
+        subs_instead(wants->subs, v, config->venue[v].kinds, now_ns);
     memset(wants->mark, 0, capacity);
     for (size_t i = 0; i < config->symbol_count; i++)
         configure(wants, &config->symbols[i], now_ns);

@@ -155,7 +155,7 @@ static void open_link(struct fixture *f, uint32_t link, uint32_t shard)
     struct subs *subs = wants_subs(f->wants);
     char text[4096];
     int64_t at;
-    T_EQ(subs_link_open(subs, link, f->from.venue_index, shard, f->at.mono_ns), 0);
+    T_EQ(subs_link_open(subs, link, f->from.venue_index, shard, 0), 0);
     while (subs_next(subs, link, f->at.mono_ns, text, sizeof text, &at) > 0)
         subs_ack(subs, link, 0, f->at.mono_ns);
 }

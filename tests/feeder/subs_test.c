@@ -1,97 +1,5 @@
 /* subs.c against a venue of the test's own: messages are lists of words, one stream per kind. */
-#include "t.h"
-
-#include "subs.h"
-
-#include <errno.h>
-
-#define SEC INT64_C(1000000000)
-
-static int check(const char *native, size_t len)
-{
-    return native[0] != '\0' && len > 0 ? 0 : -EINVAL;
-}
-
-static uint32_t streams(const struct venue_wish *wish)
-{
-    return (uint32_t)__builtin_popcount(wish->kinds);
-}
-
-static int path(uint32_t route, char *out, size_t cap)
-{
-    (void)route;
-    return snprintf(out, cap, "/");
-}
-
-/* "+7 AAA/1 BBB/3": on, request 7, natives and kinds. At most `per_message` wishes. */
-static size_t per_message;
-static int subscribe(const struct venue_request *request, char *out, size_t cap, size_t *taken)
-{
-    const struct venue_wish *wishes = request->wishes;
-    int n = snprintf(out, cap, "%c%lld", request->on ? '+' : '-', (long long)request->number);
-    for (*taken = 0; *taken < request->count && *taken < per_message; ++*taken) {
-        int m = snprintf(out + n, cap - (size_t)n, " %s/%u", wishes[*taken].native,
-                         wishes[*taken].kinds);
-        if ((size_t)(n + m) >= cap) {
-            out[n] = '\0';
-            break;
-        }
-        n += m;
-    }
-    return *taken == 0 ? -ENOSPC : n;
-}
-
-static int on_text(struct json *json, const char *frame, size_t len, const struct venue_sink *sink)
-{
-    (void)json, (void)frame, (void)len, (void)sink;
-    return 0;
-}
-
-static struct px_venue venue = {.name = "test",
-                                .kinds = PX_ALL_KINDS | VENUE_AGGTRADES,
-                                .check_symbol = check,
-                                .streams = streams,
-                                .path = path,
-                                .subscribe = subscribe,
-                                .on_text = on_text};
-static char out[4096];
-static int64_t at;
-
-static struct subs *make(uint32_t capacity, uint32_t per_conn, uint32_t per_s)
-{
-    per_message = 1000;
-    venue.streams_per_conn = per_conn;
-    venue.messages_per_s = per_s;
-    struct subs_options o = {.capacity = capacity,
-                             .grace_ns = 5 * SEC,
-                             .no_data_ns = 10 * SEC,
-                             .answer_ns = 10 * SEC,
-                             .venue_count = 1,
-                             .venue[0] = {&venue, true, false}};
-    return subs_new(&o);
-}
-
-static uint32_t add(struct subs *s, const char *native, uint32_t kinds, int64_t now)
-{
-    uint32_t sub = SUBS_NONE;
-    T_EQ(subs_reader_add(s, 0, native, kinds, now, &sub), 0);
-    return sub;
-}
-
-/* The next message of a link, "" if there is none. */
-static const char *next(struct subs *s, uint32_t link, int64_t now)
-{
-    int n = subs_next(s, link, now, out, sizeof out, &at);
-    T_TRUE(n >= 0);
-    out[n] = '\0';
-    return out;
-}
-
-static void drain(struct subs *s)
-{
-    while (subs_changed(s) != SUBS_NONE)
-        ;
-}
+#include "subs_rig.h"
 
 T_TEST(first_subscriber_asks_the_venue_and_last_one_stops_it_after_the_grace_time)
 {
@@ -161,7 +69,7 @@ T_TEST(new_link_is_asked_for_everything_again)
     T_EQ(acked, 3);
     subs_link_close(s, 0, SEC);
     T_EQ(subs_at(s, subs_find(s, 0, "AAA", 3))->state, SUBS_ASKING);
-    subs_link_open(s, 1, 0, 0, 2 * SEC);
+    subs_link_open(s, 1, 0, 0, 0);
     T_STR(next(s, 1, 2 * SEC), "+1 AAA/1 BBB/3");
     subs_ack(s, 1, 1, 2 * SEC);
     T_STR(next(s, 1, 2 * SEC), "");
@@ -274,22 +182,50 @@ T_TEST(limits_that_showed_themselves_are_kept_from_then_on)
     T_STR(next(s, 0, 0), "");        /* what was sent before counts */
     T_TRUE(at > SEC);
     subs_link_close(s, 0, SEC);
-    subs_link_open(s, 0, 0, 0, SEC);
+    subs_link_open(s, 0, 0, 0, 0);
     T_STR(next(s, 0, SEC), "+1 AAA/1");
     T_STR(next(s, 0, SEC), "");
     subs_free(s);
 }
 
-T_TEST(streams_beyond_one_connection_go_to_the_next)
+T_TEST(streams_beyond_three_quarters_of_one_connection_go_to_the_next)
 {
-    struct subs *s = make(64, 4, 0);
-    uint32_t a = add(s, "AAA", PX_TRADES | PX_QUOTES, 0);
-    uint32_t b = add(s, "BBB", PX_TRADES | PX_QUOTES, 0);
-    uint32_t c = add(s, "CCC", PX_TRADES, 0);
-    T_EQ(subs_at(s, a)->shard, 0);
-    T_EQ(subs_at(s, b)->shard, 0);
-    T_EQ(subs_at(s, c)->shard, 1);
+    struct subs *s = make(64, 8, 0);
+    uint32_t sub[5];
+    for (int i = 0; i < 5; i++) {
+        char name[8];
+        snprintf(name, sizeof name, "S%d", i);
+        sub[i] = add(s, name, PX_TRADES | PX_QUOTES, 0);
+    }
+    for (int i = 0; i < 3; i++)
+        T_EQ(subs_at(s, sub[i])->shard, 0);
+    T_EQ(subs_at(s, sub[3])->shard, 1);
+    T_EQ(subs_at(s, sub[4])->shard, 1);
     T_EQ(subs_shards(s, 0), 2);
+    subs_free(s);
+}
+
+/* The 16 connections of a venue, three streams of eight left over on each: then these too. */
+T_TEST(streams_are_spread_evenly_and_fill_every_connection_before_any_is_refused)
+{
+    struct subs *s = make(256, 8, 0);
+    uint32_t load[SUBS_SHARDS_MAX] = {0}, sub = SUBS_NONE;
+    char name[8];
+    for (uint32_t i = 0; i < SUBS_SHARDS_MAX * 8; i++) {
+        snprintf(name, sizeof name, "S%u", i);
+        load[subs_at(s, add(s, name, PX_TRADES, 0))->shard]++;
+        uint32_t most = 0, least = UINT32_MAX;
+        for (uint32_t k = 0; k < SUBS_SHARDS_MAX; k++) {
+            most = load[k] > most ? load[k] : most;
+            least = load[k] < least ? load[k] : least;
+        }
+        T_TRUE(i < SUBS_SHARDS_MAX * 6 || most - least <= 1);
+    }
+    T_EQ(subs_reader_add(s, 0, "MORE", PX_TRADES, 0, &sub), -ENOSPC);
+    /* and a hole is filled where it is */
+    uint32_t gone = subs_find(s, 0, "S77", 3), shard = subs_at(s, gone)->shard;
+    subs_reader_drop(s, gone, PX_TRADES, true, 0);
+    T_EQ(subs_at(s, add(s, "MORE", PX_TRADES, 0))->shard, shard);
     subs_free(s);
 }
 
@@ -298,7 +234,8 @@ T_TEST(symbol_that_outgrows_its_connection_moves_and_is_unsubscribed_behind_itse
     struct subs *s = make(64, 4, 0);
     subs_link_open(s, 0, 0, 0, 0);
     uint32_t a = add(s, "AAA", PX_TRADES | PX_QUOTES, 0);
-    add(s, "BBB", PX_TRADES | PX_QUOTES, 0);
+    uint32_t b = add(s, "BBB", PX_TRADES, 0);
+    T_EQ(subs_reader_more(s, b, PX_QUOTES, 0), 0);
     next(s, 0, 0);
     subs_ack(s, 0, 1, 0);
     T_EQ(subs_reader_more(s, a, PX_TICKERS, 0), 0);
@@ -519,7 +456,7 @@ T_TEST(aggregated_trades_are_asked_where_the_venue_is_so_configured)
 {
     struct subs *s = make(16, 0, 0);
     subs_link_open(s, 0, 0, 0, 0);
-    subs_aggtrades(s, 0, true, 0);
+    subs_instead(s, 0, VENUE_AGGTRADES, 0);
     add(s, "AAA", PX_TRADES | PX_QUOTES, 0);
     T_STR(next(s, 0, 0), "+1 AAA/258");
     subs_free(s);
@@ -566,11 +503,11 @@ T_TEST(nothing_is_left_when_everybody_is_gone)
             break;
         case 3:
             if (r / 8 % 16 == 0)
-                subs_link_open(s, r / 128 % 4, 0, r / 512 % 4, now);
+                subs_link_open(s, r / 128 % 4, 0, r / 512 % 4, 0);
             break;
         case 4:
             if (r / 8 % 64 == 0)
-                subs_link_close(s, r / 512 % 4, now);
+                subs_link_close(s, r / 512 % 4, 0);
             break;
         case 5:
             subs_refused(s, r / 8 % 4, 0, "no", 2, now);
