@@ -17,7 +17,7 @@ static void listen_to(struct session *s, const char *text, size_t len, bool is_d
 
 static void begin(void)
 {
-    struct hub_options o = {.seed = 1, .rate = 100};
+    struct hub_options o = {.seed = 1, .rate = 100, .venue = &sim_venue_binance};
     T_EQ(hub_open(&hub, &o), 0);
     client = (struct session){.venue = &sim_venue_binance, .send = listen_to};
     hub_join(hub, &client);

@@ -21,9 +21,10 @@ TWO = "btcusdt@trade/btcusdt@bookTicker"
 class Sim:
     """One pxsim on a port of its own; stopped, and its exit status checked, at the end."""
 
-    def __init__(self, *args, venue="binance"):
+    def __init__(self, *args, venue="binance", program=PXSIM):
+        named = ["--venue", venue] if program == PXSIM else [venue]
         self.process = subprocess.Popen(
-            [PXSIM, "--venue", venue, "--port", "0", *map(str, args)],
+            [program, *named, "--port", "0", *map(str, args)],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.line = self.process.stdout.readline()
         if not self.line:

@@ -26,7 +26,8 @@ static struct session client(unsigned *counter)
 
 static void open_hub(double rate, const char *symbols)
 {
-    struct hub_options o = {.seed = 1, .rate = rate, .symbols = symbols};
+    struct hub_options o = {
+        .seed = 1, .rate = rate, .symbols = symbols, .venue = &sim_venue_binance};
     T_EQ(hub_open(&hub, &o), 0);
 }
 
@@ -105,16 +106,218 @@ T_TEST(a_closed_list_knows_no_other_symbol_and_a_count_invents_them)
     (void)hub_listed(hub, &n);
     T_EQ(n, 1500);
     hub_close(hub);
-    struct hub_options bad = {.symbols = "0"};
+    struct hub_options bad = {.symbols = "0", .venue = &sim_venue_binance};
     T_TRUE(hub_open(&hub, &bad) < 0);
+}
+
+/* A venue of the test's own: five levels, pairs with a dash, no other quote than USDT. */
+static size_t dashed(const char *base, const char *quote, char *out, size_t cap)
+{
+    if (strcmp(quote, "USDT") != 0)
+        return 0;
+    return (size_t)snprintf(out, cap, "%s-%s", base, quote);
+}
+
+static size_t write_anything(const struct stream *st, const struct hub_event *ev, char *buf,
+                             size_t room);
+static bool five_letters(const char *name)
+{
+    return strlen(name) == 5;
+}
+
+static const struct sim_venue dash = {
+    .name = "dash", .write = write_anything, .spell = dashed, .is_symbol = five_letters};
+
+/* What a client that starts from hub_told() and takes every change knows: price and size, or 0. */
+static struct market_level known[2][64];
+static uint64_t known_id;
+static unsigned depths, beats, beats_of_nothing;
+
+static struct market_level *slot_of(enum market_side side, int64_t price)
+{
+    for (size_t i = 0; i < 64; i++) {
+        if (known[side][i].price == price || known[side][i].qty == 0)
+            return &known[side][i];
+    }
+    fail_msg("levels are never removed");
+    return NULL;
+}
+
+static void forget_gone(enum market_side side)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < 64; i++) {
+        if (known[side][i].qty != 0)
+            known[side][kept++] = known[side][i];
+    }
+    memset(known[side] + kept, 0, (64 - kept) * sizeof known[side][0]);
+}
+
+static void take(enum market_side side, const struct market_level *l, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        *slot_of(side, l[i].price) = l[i];
+        forget_gone(side);
+    }
+}
+
+static void check_known(const struct market *m, enum market_side side, unsigned levels)
+{
+    struct market_level now[MARKET_LEVELS];
+    size_t n = market_levels(m, &m->book, side, levels, now), have = 0;
+    for (size_t i = 0; i < n; i++)
+        T_EQ(slot_of(side, now[i].price)->qty, now[i].qty);
+    while (have < 64 && known[side][have].qty != 0)
+        have++;
+    T_EQ(have, n);
+}
+
+static size_t write_anything(const struct stream *st, const struct hub_event *ev, char *buf,
+                             size_t room)
+{
+    struct market_level l[2 * MARKET_LEVELS];
+    if (st->kind == STREAM_BEAT) {
+        T_EQ(st->told, st->instrument != NULL ? beats : beats_of_nothing);
+        ++*(st->instrument != NULL ? &beats : &beats_of_nothing);
+    } else {
+        const struct market *m = &ev->instrument->market;
+        T_TRUE(ev->before == hub_told(st) && ev->before->update_id == known_id);
+        T_EQ(st->told, depths++);
+        for (int side = MARKET_BIDS; side <= MARKET_ASKS; side++) {
+            enum market_side which = (enum market_side)side;
+            take(which, l, market_changes(m, ev->before, which, st->levels, l));
+            check_known(m, which, st->levels);
+        }
+        known_id = m->book.update_id;
+    }
+    return (size_t)snprintf(buf, room, "x");
+}
+
+static void start_from(const struct stream *st)
+{
+    struct market_level l[MARKET_LEVELS];
+    const struct market_book *told = hub_told(st);
+    memset(known, 0, sizeof known);
+    depths = 0;
+    known_id = told->update_id;
+    for (int side = MARKET_BIDS; side <= MARKET_ASKS; side++) {
+        enum market_side which = (enum market_side)side;
+        take(which, l, market_levels(&st->instrument->market, told, which, st->levels, l));
+    }
+}
+
+static void open_dash(double rate)
+{
+    struct hub_options o = {.seed = 1, .rate = rate, .venue = &dash};
+    T_EQ(hub_open(&hub, &o), 0);
+}
+
+T_TEST(a_book_that_starts_from_what_was_told_last_fits_every_change)
+{
+    static const enum stream_kind kinds[] = {STREAM_DEPTH_1S, STREAM_DEPTH_100MS};
+    for (size_t k = 0; k < 2; k++) {
+        open_dash(1000);
+        struct session first = client(&heard[0]), second = client(&heard[1]);
+        hub_join(hub, &first); /* of Binance: it makes the book known that the other starts from */
+        hub_join(hub, &second);
+        second.venue = &dash;
+        T_EQ(hub_subscribe(&first, "q", STREAM_QUOTE, 0, "BTC-USDT"), 0);
+        T_EQ(hub_subscribe(&first, "d", kinds[k], 0, "BTC-USDT"), 0);
+        hub_settle(hub, 0);
+        run(0, 3 * S + S / 20);
+        T_EQ(hub_subscribe(&second, "b", kinds[k], k == 0 ? MARKET_LEVELS : 5, "BTC-USDT"), 0);
+        hub_settle(hub, 3 * S + S / 20);
+        const struct stream *st = hub_stream(&second, "b");
+        T_TRUE(hub_told(st)->update_id != st->instrument->market.book.update_id);
+        start_from(st);
+        run(3 * S + S / 20, 20 * S);
+        T_TRUE(depths > (k == 0 ? 10 : 100));
+        hub_close(hub);
+    }
+}
+
+T_TEST(only_depth_streams_that_speak_have_told_a_book)
+{
+    open_dash(1);
+    struct session a = client(&heard[0]);
+    hub_join(hub, &a);
+    T_EQ(hub_subscribe(&a, "t", STREAM_TRADE, 0, "BTC-USDT"), 0);
+    T_EQ(hub_subscribe(&a, "d", STREAM_DEPTH_1S, 0, "NO-SUCH"), 0);
+    T_TRUE(hub_told(hub_stream(&a, "t")) == NULL);
+    T_TRUE(hub_told(hub_stream(&a, "d")) == NULL);
+    T_TRUE(hub_stream(&a, "x") == NULL);
+    hub_close(hub);
+}
+
+T_TEST(a_beat_comes_once_a_second_whatever_happens)
+{
+    static const double rates[] = {0, 1000};
+    for (size_t k = 0; k < 2; k++) {
+        open_dash(rates[k]);
+        struct session a = client(&heard[0]);
+        beats = beats_of_nothing = 0;
+        hub_join(hub, &a);
+        a.venue = &dash;
+        T_EQ(hub_subscribe(&a, "b", STREAM_BEAT, 0, "BTC-USDT"), 0);
+        T_EQ(hub_subscribe(&a, "all", STREAM_BEAT, 0, NULL), 0);
+        T_EQ(hub_subscribe(&a, "c", STREAM_BEAT, 0, "NO-SUCH"), 0);
+        hub_settle(hub, 0);
+        run(0, 10 * S);
+        T_EQ(beats, 10);
+        T_EQ(beats_of_nothing, 10);
+        T_EQ(hub_unsubscribe(&a, "b"), 0);
+        T_EQ(hub_unsubscribe(&a, "all"), 0);
+        hub_settle(hub, 10 * S);
+        run(10 * S, 12 * S);
+        T_EQ(heard[0], 20);
+        hub_close(hub);
+    }
+}
+
+T_TEST(a_venue_spells_its_pairs_and_says_which_others_may_exist)
+{
+    size_t n;
+    open_dash(1);
+    T_EQ(hub_instrument(hub, "BTC-USDT")->market.start, market_default(0)->price);
+    T_TRUE(hub_instrument(hub, "币安人生-USDT") != NULL);
+    T_TRUE(hub_instrument(hub, "ETH-BTC") == NULL);
+    T_TRUE(hub_instrument(hub, "BTCUSDT") == NULL);
+    T_TRUE(hub_instrument(hub, "FIVES") != NULL);
+    struct instrument *const *listed = hub_listed(hub, &n);
+    T_EQ(n, 2000);
+    for (size_t i = 0; i < n; i++)
+        T_TRUE(strstr(listed[i]->market.name, "-USDT") != NULL);
+    hub_close(hub);
+    struct hub_options closed = {.seed = 1, .symbols = "ETH-USDT", .venue = &dash};
+    T_EQ(hub_open(&hub, &closed), 0);
+    T_EQ(hub_instrument(hub, "ETH-USDT")->market.start, market_default(1)->price);
+    T_TRUE(hub_instrument(hub, "FIVES") == NULL);
+    hub_close(hub);
+}
+
+T_TEST(a_subscription_is_remembered_with_its_time)
+{
+    open_dash(1);
+    struct session a = client(&heard[0]);
+    hub_join(hub, &a);
+    a.now.mono_ns = 5;
+    T_EQ(hub_unsubscribe(&a, "t"), -2);
+    T_EQ(a.subscribed_ns, 0);
+    T_EQ(hub_subscribe(&a, "t", STREAM_TRADE, 0, "BTC-USDT"), 0);
+    T_EQ(a.subscribed_ns, 5);
+    hub_close(hub);
 }
 
 T_TEST(prices_stay_plausible_and_books_uncrossed_over_a_long_walk)
 {
-    static const char *const names[] = {"BTCUSDT", "SHIBUSDT", "DOGEUSDT", "ANYUSDT", "OTHERBTC"};
-    for (size_t k = 0; k < sizeof names / sizeof names[0]; k++) {
+    static const struct {
+        const char *name;
+        size_t like;
+    } rows[] = {
+        {"BTCUSDT", 0}, {"SHIBUSDT", 19}, {"DOGEUSDT", 5}, {"ANYUSDT", 99}, {"OTHERBTC", 99}};
+    for (size_t k = 0; k < sizeof rows / sizeof rows[0]; k++) {
         struct market m;
-        market_init(&m, names[k], k);
+        market_init(&m, rows[k].name, market_default(rows[k].like), k);
         uint64_t id = m.trade.id, update = m.book.update_id;
         for (int i = 0; i < 200000; i++) {
             market_step_book(&m);

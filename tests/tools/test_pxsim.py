@@ -7,12 +7,16 @@ import re
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 import websockets
 
 from pxsim_client import (
     DEADLINE_S, PXSIM, TWO, ask, pxsim, quiet, read_frames, receive_until, refused, reply, run, take)
+
+SOURCE = Path(os.environ.get("PX_SOURCE", Path(__file__).resolve().parents[2]))
+VENUES = SOURCE / "tools" / "pxsim" / "venues.def"
 
 # the program
 
@@ -66,6 +70,16 @@ def test_help_and_version_exit_0():
     for flag, begin in [("--help", "Usage: pxsim "), ("--version", "pxsim ")]:
         done = subprocess.run([PXSIM, flag], capture_output=True, text=True, timeout=10)
         assert done.returncode == 0 and done.stdout.startswith(begin) and not done.stderr
+
+
+def test_every_venue_is_named_by_help_and_can_be_served():
+    names = re.findall(r"^PXSIM_VENUE\((\w+)\)", VENUES.read_text(), re.M)
+    said = subprocess.run([PXSIM, "--help"], capture_output=True, text=True, timeout=10).stdout
+    assert said.split("one of these:")[1].split("--port")[0].split() == names
+    assert all(len(line) < 100 for line in said.splitlines())
+    for name in names:
+        with pxsim(venue=name) as sim:
+            sim.socket().close()
 
 
 def test_sigterm_closes_with_1001():

@@ -16,8 +16,7 @@
 #define HANDSHAKE_NS (10 * NS_PER_S)
 #define CLOSING_NS   (2 * NS_PER_S)
 #define DRAIN_NS     NS_PER_S
-#define NOTICE_NS    NS_PER_S /* from the upgrade to the notice of a planned end */
-#define FULL_NS      (5 * NS_PER_S)
+#define NOTICE_NS    NS_PER_S   /* from the upgrade to the notice of a planned end */
 #define TURN_BYTES   (4U << 20) /* written per turn, so that others get theirs */
 
 void conn_note(const struct conn *c, const char *format, ...)
@@ -67,6 +66,16 @@ static struct tls_context *context_for(const struct conn *c)
     return flawed && c->server->tls_flawed != NULL ? c->server->tls_flawed : c->server->tls;
 }
 
+/* The dialect may still hold its streams: the end waits for the next turn, which comes at once. */
+static void want_end(struct session *s, unsigned code, const char *reason)
+{
+    struct conn *c = s->edge;
+    if (c->wanted_code != 0)
+        return;
+    c->wanted_code = code;
+    snprintf(c->wanted_reason, sizeof c->wanted_reason, "%s", reason);
+}
+
 int conn_open(struct server *server, int fd, struct conn **ret_conn)
 {
     struct conn *c = calloc(1, sizeof *c);
@@ -79,8 +88,12 @@ int conn_open(struct server *server, int fd, struct conn **ret_conn)
     bool faulty = o->fault_connections < 0 || server->attempts <= (uint64_t)o->fault_connections;
     c->faults = faulty ? o->faults.set : 0;
     c->ping_ns = c->pong_by_ns = c->end_ns = c->notice_ns = NEVER;
-    c->session = (struct session){
-        .edge = c, .venue = o->venue, .send = conn_send, .silent = o->replay != NULL};
+    c->subscribe_by_ns = c->speak_by_ns = c->second_ns = NEVER;
+    c->session = (struct session){.edge = c,
+                                  .venue = o->venue,
+                                  .send = conn_send,
+                                  .close = want_end,
+                                  .silent = o->replay != NULL};
     /* untouched pages cost nothing */
     c->out.buf = mmap(NULL, CONN_OUT, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -192,11 +205,6 @@ static ssize_t transmit(struct conn *c, const void *bytes, size_t len)
     return n >= 0 ? n : errno == EINTR ? -EAGAIN : -errno;
 }
 
-static bool drips(const struct conn *c)
-{
-    return conn_has(c, FAULT_SLOW_DRIP) && c->out.raw;
-}
-
 /* True: go on; false: nothing to write, no room, or dead. */
 static bool write_some(struct conn *c, size_t *ret_wrote)
 {
@@ -204,7 +212,7 @@ static bool write_some(struct conn *c, size_t *ret_wrote)
     size_t len = out_next(&c->out, &bytes);
     if (len == 0)
         return false;
-    ssize_t n = transmit(c, bytes, drips(c) ? 1 : len);
+    ssize_t n = transmit(c, bytes, conn_drips(c) ? 1 : len);
     if (n == -EAGAIN) {
         c->blocked = true;
         return false;
@@ -232,7 +240,7 @@ void conn_flush(struct conn *c)
     size_t wrote = 0;
     if (c->state == CONN_DEAD || c->state == CONN_DRAIN || c->state == CONN_TLS)
         return;
-    if (drips(c)) {
+    if (conn_drips(c)) {
         if (conn_now(c) >= c->drip_ns && !c->blocked && write_some(c, &wrote)) {
             long pause_ms = c->server->options->faults.arg[FAULT_SLOW_DRIP];
             c->drip_ns = conn_now(c) + (uint64_t)pause_ms * NS_PER_MS;
@@ -291,9 +299,18 @@ static void opened(struct conn *c)
         c->ping_ns = now + o->ping_ns;
     if (o->max_age_ns > 0)
         c->end_ns = now + o->max_age_ns;
-    if (conn_has(c, FAULT_SERVER_SHUTDOWN) && o->venue->shutdown_notice != NULL)
+    if (conn_has(c, FAULT_SERVER_SHUTDOWN))
         c->notice_ns = now + NOTICE_NS;
+    if (o->limits && o->venue->subscribe_within_ms > 0)
+        c->subscribe_by_ns = now + o->venue->subscribe_within_ms * NS_PER_MS;
+    if (o->limits && o->venue->idle_ms > 0)
+        c->speak_by_ns = now + o->venue->idle_ms * NS_PER_MS;
+    if (o->venue->second != NULL)
+        c->second_ns = now + NS_PER_S;
+    c->session.sent_ns = now;
     conn_out_start(c);
+    if (o->venue->greet != NULL)
+        o->venue->greet(&c->session);
 }
 
 /* The upgrade request, if all of it is there. */
@@ -381,79 +398,4 @@ void conn_event(struct conn *c, uint32_t events)
     if (c->state != CONN_TLS && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0)
         read_all(c);
     conn_flush(c);
-}
-
-static void ping(struct conn *c)
-{
-    char text[24];
-    const struct options *o = c->server->options;
-    uint64_t now_ms = c->server->now.real_us / 1000;
-    int n = snprintf(text, sizeof text, "%llu", (unsigned long long)now_ms);
-    if (c->ping_count == CONN_PINGS) {
-        memmove(c->pings, c->pings + 1, (CONN_PINGS - 1) * sizeof c->pings[0]);
-        c->ping_count--;
-    }
-    c->pings[c->ping_count++] = now_ms;
-    (void)out_frame(&c->out, FRAME_PING, true, text, (size_t)n);
-    c->ping_ns += o->ping_ns;
-    if (c->pong_by_ns == NEVER && o->pong_ns > 0)
-        c->pong_by_ns = conn_now(c) + o->pong_ns;
-}
-
-static void notice(struct conn *c)
-{
-    char text[256];
-    const struct options *o = c->server->options;
-    c->session.now = c->server->now;
-    size_t len = o->venue->shutdown_notice(&c->session, text, sizeof text);
-    (void)out_frame(&c->out, FRAME_TEXT, true, text, len);
-    c->notice_ns = NEVER;
-    c->end_ns = conn_now(c) + (uint64_t)o->faults.arg[FAULT_SERVER_SHUTDOWN] * NS_PER_S;
-}
-
-/* A client that takes nothing for seconds is cut off, as at the venue. */
-static void watch_fullness(struct conn *c)
-{
-    if (out_waiting(&c->out) <= CONN_FULL || c->session.silent)
-        c->full_ns = 0;
-    else if (c->full_ns == 0)
-        c->full_ns = conn_now(c);
-    else if (conn_now(c) > c->full_ns + FULL_NS && c->faults == 0)
-        conn_drop(c, "too slow: cut off");
-}
-
-static uint64_t earliest(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
-uint64_t conn_tick(struct conn *c)
-{
-    uint64_t now = conn_now(c), more = NEVER;
-    if (now >= c->deadline_ns) {
-        conn_drop(c, c->state == CONN_STUCK ? "closed" : "took too long");
-        return NEVER;
-    }
-    if (c->state == CONN_OPEN) {
-        if (now >= c->ping_ns)
-            ping(c);
-        if (now >= c->notice_ns)
-            notice(c);
-        more = conn_out_tick(c);
-        watch_fullness(c);
-        if (now >= c->pong_by_ns) {
-            c->server->violations++;
-            conn_end(c, 1008, "Pong timeout");
-        } else if (now >= c->end_ns) {
-            conn_end(c, 1001, "");
-        }
-    }
-    conn_flush(c);
-    if (c->state == CONN_OPEN) {
-        more = earliest(
-            more, earliest(earliest(c->ping_ns, c->notice_ns), earliest(c->pong_by_ns, c->end_ns)));
-    }
-    if (!c->blocked && out_waiting(&c->out) > 0 && c->state != CONN_DEAD && c->state != CONN_DRAIN)
-        more = earliest(more, drips(c) ? c->drip_ns : now);
-    return earliest(more, c->deadline_ns);
 }

@@ -1,6 +1,7 @@
-/* One client, from accept to the last byte. Three files share this: conn.c (socket, TLS, upgrade,
- * deadlines, end), conn_in.c (what the client says) and conn_out.c (what it is told, faults
- * included). A connection is never freed inside these: it is marked dead and the server buries it.
+/* One client, from accept to the last byte. Four files share this: conn.c (socket, TLS, upgrade,
+ * end), conn_time.c (what is due), conn_in.c (what the client says) and conn_out.c (what it is
+ * told, faults included). A connection is never freed inside these: it is marked dead and the
+ * server buries it.
  */
 #ifndef PXSIM_CONN_H
 #define PXSIM_CONN_H
@@ -17,7 +18,7 @@
 #define CONN_IN    65536      /* the largest message or request of a client */
 #define CONN_OUT   (4U << 20) /* a burst, an all-market array */
 #define CONN_FULL  (1U << 20) /* more than this waits: the market place holds its breath */
-#define CONN_LIMIT 16         /* messages per second that a venue may allow */
+#define CONN_LIMIT 128        /* messages per second that a venue may allow */
 #define CONN_PINGS 4          /* unanswered pings that are remembered */
 #define NS_PER_MS  1000000ULL
 #define NS_PER_S   1000000000ULL
@@ -51,6 +52,10 @@ struct conn {
     uint64_t end_ns;      /* of its life */
     uint64_t notice_ns;   /* of a planned end */
     uint64_t ping_ns, pong_by_ns;
+    uint64_t subscribe_by_ns, speak_by_ns; /* the client must have, by then */
+    uint64_t second_ns;                    /* of the dialect's next turn */
+    unsigned wanted_code;                  /* the dialect wants it closed; 0: it does not */
+    char wanted_reason[124];
     uint64_t pings[CONN_PINGS]; /* payloads, newest at ping_count - 1 */
     size_t ping_count;
     uint64_t received_ns[CONN_LIMIT];
@@ -61,7 +66,7 @@ struct conn {
     uint64_t counted;    /* frames of the view that are in the statistics */
     uint64_t drip_ns, fragment_ns;
     bool endless, gave_giant, gave_bad, skipped;
-    long drop; /* messages of a replay to leave out */
+    long drop; /* messages to leave out */
     uint8_t *giant;
     char *held; /* a message that comes after the next one */
     size_t held_len;
@@ -94,6 +99,12 @@ static inline uint64_t conn_now(const struct conn *c)
 static inline bool conn_has(const struct conn *c, enum fault id)
 {
     return faults_has(c->faults, id);
+}
+
+/* One byte at a time, by a fault. */
+static inline bool conn_drips(const struct conn *c)
+{
+    return conn_has(c, FAULT_SLOW_DRIP) && c->out.raw;
 }
 
 /* conn_in.c: the bytes in c->in, as far as they are whole. */

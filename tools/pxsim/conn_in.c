@@ -69,6 +69,18 @@ static void on_message(struct conn *c, const uint8_t *text, size_t len)
     c->server->options->venue->text(&c->session, (const char *)text, len);
 }
 
+static size_t message_max(const struct conn *c)
+{
+    size_t max = c->server->options->limits ? c->server->options->venue->frame_max : 0;
+    return max == 0 || max > CONN_IN - 16 ? CONN_IN - 16 : max;
+}
+
+static void too_big(struct conn *c)
+{
+    c->server->violations++;
+    conn_end(c, 1009, "Message too big");
+}
+
 /* Fragments are put together in a buffer of their own, which most clients never need. */
 static void on_fragment(struct conn *c, const struct frame *f)
 {
@@ -79,8 +91,8 @@ static void on_fragment(struct conn *c, const struct frame *f)
     }
     if (c->message == NULL)
         c->message = malloc(CONN_IN);
-    if (c->message == NULL || f->len > CONN_IN - c->message_len) {
-        conn_end(c, 1009, "Message too big");
+    if (c->message == NULL || f->len > message_max(c) - c->message_len) {
+        too_big(c);
         return;
     }
     memcpy(c->message + c->message_len, f->data, f->len);
@@ -94,6 +106,8 @@ static void on_fragment(struct conn *c, const struct frame *f)
 
 static void on_frame(struct conn *c, const struct frame *f)
 {
+    if (c->speak_by_ns != NEVER)
+        c->speak_by_ns = conn_now(c) + c->server->options->venue->idle_ms * NS_PER_MS;
     if (f->op == FRAME_CLOSE) {
         on_close(c, f);
         return;
@@ -117,13 +131,17 @@ static void on_frame(struct conn *c, const struct frame *f)
 void conn_take(struct conn *c)
 {
     size_t at = 0;
-    while (at < c->in_len && (c->state == CONN_OPEN || c->state == CONN_CLOSING)) {
+    while (at < c->in_len &&
+           ((c->state == CONN_OPEN && c->wanted_code == 0) || c->state == CONN_CLOSING)) {
         struct frame f;
-        long n = frame_take(c->in + at, c->in_len - at, CONN_IN - 16, &f);
+        long n = frame_take(c->in + at, c->in_len - at, message_max(c), &f);
         if (n == 0)
             break;
         if (n < 0) {
-            conn_end(c, (unsigned)-n, n == -1009 ? "Message too big" : "Protocol error");
+            if (n == -1009)
+                too_big(c);
+            else
+                conn_end(c, (unsigned)-n, "Protocol error");
             at = c->in_len;
             break;
         }

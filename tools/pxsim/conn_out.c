@@ -14,9 +14,15 @@ static long fault_arg(const struct conn *c, enum fault id)
     return c->server->options->faults.arg[id];
 }
 
+static uint8_t op_of(const struct conn *c)
+{
+    return c->server->options->venue->binary ? FRAME_BINARY : FRAME_TEXT;
+}
+
 static void put(struct conn *c, const char *text, size_t len)
 {
-    if (out_frame(&c->out, FRAME_TEXT, true, text, len))
+    c->session.sent_ns = conn_now(c);
+    if (out_frame(&c->out, op_of(c), true, text, len))
         c->server->messages++;
     else
         c->server->dropped++;
@@ -26,7 +32,7 @@ static void put(struct conn *c, const char *text, size_t len)
 static void half_frame(struct conn *c, const char *text, size_t len, bool cut)
 {
     uint8_t head[FRAME_HEAD_MAX];
-    (void)out_bytes(&c->out, head, frame_head(head, FRAME_TEXT, true, len));
+    (void)out_bytes(&c->out, head, frame_head(head, op_of(c), true, len));
     (void)out_bytes(&c->out, text, len / 2);
     conn_note(c, "half a frame");
     c->cut_flushed = cut;
@@ -43,7 +49,7 @@ static void giant_frame(struct conn *c)
     c->giant = malloc(len + FRAME_HEAD_MAX);
     if (c->giant == NULL)
         return;
-    size_t head = frame_head(c->giant, FRAME_TEXT, true, len);
+    size_t head = frame_head(c->giant, op_of(c), true, len);
     uint8_t *payload = c->giant + head;
     memset(payload, 'x', len);
     memcpy(payload, front, sizeof front - 1);
@@ -62,7 +68,7 @@ static void fragment(struct conn *c)
     if (bytes == NULL)
         return;
     memset(bytes, 'x', len);
-    (void)out_frame(&c->out, c->endless ? FRAME_MORE : FRAME_TEXT, false, bytes, len);
+    (void)out_frame(&c->out, c->endless ? FRAME_MORE : op_of(c), false, bytes, len);
     free(bytes);
     c->endless = true;
     c->fragment_ns = conn_now(c) + FRAGMENT_NS;
@@ -78,12 +84,12 @@ static void bad_once(struct conn *c, const char *text, size_t len)
         (void)out_frame(&c->out, 0x0B, true, text, len); /* an opcode that does not exist */
 }
 
-/* At the venue: ids that nobody gets to see. In a replay: frames that are left out. */
+/* Ids that nobody gets to see, or messages that are left out. */
 static void sequence_gap(struct conn *c)
 {
     long skip = fault_arg(c, FAULT_SEQUENCE_GAP);
     c->skipped = true;
-    if (c->session.silent) {
+    if (c->session.silent || !c->server->options->venue->gap_in_ids) {
         c->drop = skip;
         return;
     }
@@ -175,10 +181,12 @@ static void put_data(struct conn *c, const char *text, size_t len)
 void conn_send(struct session *s, const char *text, size_t len, bool is_data)
 {
     struct conn *c = s->edge;
-    if (is_data)
+    if (is_data) {
         put_data(c, text, len);
-    else if (c->state == CONN_OPEN && !c->endless)
-        (void)out_frame(&c->out, FRAME_TEXT, true, text, len);
+    } else if (c->state == CONN_OPEN && !c->endless) {
+        s->sent_ns = conn_now(c);
+        (void)out_frame(&c->out, op_of(c), true, text, len);
+    }
 }
 
 void conn_out_start(struct conn *c)
@@ -223,6 +231,8 @@ static uint64_t replay_tick(struct conn *c)
         if (c->replay_at < due)
             return now + NS_PER_MS;
     } else {
+        if (due > c->replay_at)
+            c->session.sent_ns = now;
         c->replay_at = due;
         c->out.view_end = due == 0 ? 0 : r->ends[due - 1];
     }

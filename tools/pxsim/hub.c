@@ -5,46 +5,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hub_internal.h"
 #include "venue.h"
 
-#define BUCKETS         4096U
 #define INSTRUMENTS_MAX 16384
 #define LISTED_DEFAULT  2000
 #define LISTED_MAX      10000
 #define TALLIES_MAX     16384
-#define NS_PER_S        1000000000ULL
-#define TURN_NS         1000000ULL   /* what is due within a turn is done together */
-#define BACKLOG_NS      100000000ULL /* lateness that is made up for; more is forgotten */
-#define TURN_EVENTS     4096 /* at most per call, so that the edge can look at its buffers */
-#define BACKGROUND_NS   500000000ULL /* pace of a symbol that has scheduled streams only */
-#define SCRATCH         (3U << 20)   /* the all-market array of LISTED_MAX symbols */
-
-struct hub {
-    struct hub_options options;
-    uint64_t rng;
-    struct instrument *buckets[BUCKETS];
-    size_t instruments;
-    struct instrument **active; /* with a source that runs */
-    size_t active_count, active_room;
-    struct instrument **listed;
-    size_t listed_count;
-    bool closed; /* no instruments but the listed ones */
-    struct session *sessions;
-    unsigned all_mini; /* streams of that kind */
-    uint64_t next_100ms_ns, next_1s_ns;
-    struct hub_stats stats;
-    struct hub_tally **tally_tail;
-    struct hub_tally *tally_buckets[BUCKETS];
-    size_t tallies;
-    char scratch[SCRATCH];
-};
 
 static size_t bucket_of(const char *name)
 {
     uint32_t h = 2166136261U; /* FNV-1a */
     for (; *name != '\0'; name++)
         h = (h ^ (unsigned char)*name) * 16777619U;
-    return h % BUCKETS;
+    return h % HUB_BUCKETS;
 }
 
 static struct instrument *find(const struct hub *hub, const char *name)
@@ -55,12 +29,32 @@ static struct instrument *find(const struct hub *hub, const char *name)
     return i;
 }
 
+/* Length of the pair's name, 0: the venue has no such pair. */
+static size_t spell(const struct hub *hub, const char *base, const char *quote, char *out)
+{
+    const struct sim_venue *v = hub->options.venue;
+    if (v != NULL && v->spell != NULL)
+        return v->spell(base, quote, out, MARKET_NAME);
+    return (size_t)snprintf(out, MARKET_NAME, "%s%s", base, quote);
+}
+
+static const struct market_default *default_of(const struct hub *hub, const char *name)
+{
+    char spelled[MARKET_NAME];
+    const struct market_default *d;
+    for (size_t i = 0; (d = market_default(i)) != NULL; i++) {
+        if (spell(hub, d->base, d->quote, spelled) > 0 && strcmp(spelled, name) == 0)
+            break;
+    }
+    return d;
+}
+
 static struct instrument *add(struct hub *hub, const char *name)
 {
     struct instrument *i = hub->instruments < INSTRUMENTS_MAX ? calloc(1, sizeof *i) : NULL;
     if (i == NULL)
         return NULL;
-    market_init(&i->market, name, hub->options.seed);
+    market_init(&i->market, name, default_of(hub, name), hub->options.seed);
     size_t b = bucket_of(i->market.name);
     i->next = hub->buckets[b];
     hub->buckets[b] = i;
@@ -68,17 +62,17 @@ static struct instrument *add(struct hub *hub, const char *name)
     return i;
 }
 
-/* What a native symbol of a spot market looks like; the listed ones may look otherwise. */
-static bool plausible(const char *name)
+/* The listed ones may look otherwise. */
+static bool plausible(const struct hub *hub, const char *name)
 {
-    size_t len = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789");
-    return name[len] == '\0' && len >= 5 && len <= 20;
+    const struct sim_venue *v = hub->options.venue;
+    return strlen(name) < MARKET_NAME && v != NULL && v->is_symbol != NULL && v->is_symbol(name);
 }
 
 struct instrument *hub_instrument(struct hub *hub, const char *name)
 {
     struct instrument *i = find(hub, name);
-    return i == NULL && !hub->closed && plausible(name) ? add(hub, name) : i;
+    return i == NULL && !hub->closed && plausible(hub, name) ? add(hub, name) : i;
 }
 
 static int list(struct hub *hub, const char *name)
@@ -95,23 +89,31 @@ static int list(struct hub *hub, const char *name)
     return 0;
 }
 
-/* The demo's symbols, one that is not ASCII as the venue has them, then invented ones. */
+static int list_pair(struct hub *hub, const char *base, const char *quote)
+{
+    char name[MARKET_NAME];
+    return spell(hub, base, quote, name) > 0 ? list(hub, name) : 0;
+}
+
+/* The demo's symbols, one that is not ASCII as some venues have them, then invented ones. A venue
+ * that spells few of them ends up with less than it was asked for. */
 static int list_generated(struct hub *hub, size_t count)
 {
     static const char *const quotes[] = {"USDT", "BTC", "USDC", "ETH", "EUR", "TRY"};
+    const struct market_default *d;
     int rc = 0;
-    for (size_t i = 0; market_default_name(i) != NULL && hub->listed_count < count && rc == 0; i++)
-        rc = list(hub, market_default_name(i));
+    for (size_t i = 0; (d = market_default(i)) != NULL && hub->listed_count < count && rc == 0; i++)
+        rc = list_pair(hub, d->base, d->quote);
     if (hub->listed_count < count && rc == 0)
-        rc = list(hub, "币安人生USDT");
-    while (hub->listed_count < count && rc == 0) {
-        char name[16];
+        rc = list_pair(hub, "币安人生", "USDT");
+    for (size_t tries = 100 * count; hub->listed_count < count && rc == 0 && tries > 0; tries--) {
+        char base[8];
         uint64_t r = market_random(&hub->rng);
         int n = 0;
         for (uint64_t letters = 3 + r % 3; letters > 0; letters--, r /= 26)
-            name[n++] = (char)('A' + (r >> 8) % 26);
-        snprintf(name + n, sizeof name - (size_t)n, "%s", quotes[market_random(&hub->rng) % 6]);
-        rc = list(hub, name);
+            base[n++] = (char)('A' + (r >> 8) % 26);
+        base[n] = '\0';
+        rc = list_pair(hub, base, quotes[market_random(&hub->rng) % 6]);
     }
     return rc;
 }
@@ -164,7 +166,7 @@ void hub_close(struct hub *hub)
         return;
     while (hub->sessions != NULL)
         hub_leave(hub->sessions);
-    for (size_t b = 0; b < BUCKETS; b++) {
+    for (size_t b = 0; b < HUB_BUCKETS; b++) {
         for (struct instrument *i = hub->buckets[b], *next; i != NULL; i = next) {
             next = i->next;
             free(i->shown[0]);
@@ -192,6 +194,8 @@ static void unlink_stream(struct hub *hub, struct stream *st)
 {
     if (st->kind == STREAM_ALL_MINI)
         hub->all_mini--;
+    if (st->kind == STREAM_BEAT)
+        hub->beats--;
     if (st->instrument != NULL) {
         struct stream **at = &st->instrument->streams[st->kind];
         while (*at != NULL && *at != st)
@@ -245,11 +249,27 @@ static size_t position(const struct session *s, const char *name)
     return i;
 }
 
+const struct stream *hub_stream(const struct session *s, const char *name)
+{
+    size_t at = position(s, name);
+    return at < s->count ? s->streams[at] : NULL;
+}
+
+static bool is_depth(unsigned kind)
+{
+    return kind == STREAM_DEPTH_1S || kind == STREAM_DEPTH_100MS;
+}
+
+const struct market_book *hub_told(const struct stream *st)
+{
+    return is_depth(st->kind) ? st->instrument->shown[st->kind == STREAM_DEPTH_1S ? 0 : 1] : NULL;
+}
+
 /* The first subscriber of a depth stream starts from the book as it is. */
 static int show_book(struct instrument *i, enum stream_kind kind)
 {
     int speed = kind == STREAM_DEPTH_1S ? 0 : 1;
-    if ((kind != STREAM_DEPTH_1S && kind != STREAM_DEPTH_100MS) || i->streams[kind] != NULL)
+    if (!is_depth(kind) || i->streams[kind] != NULL)
         return 0;
     if (i->shown[speed] == NULL)
         i->shown[speed] = malloc(sizeof *i->shown[speed]);
@@ -279,14 +299,14 @@ int hub_subscribe(struct session *s, const char *name, enum stream_kind kind, un
     struct hub *hub = s->hub;
     struct hub_tally *t = tally(hub, name);
     hub->stats.subscribes++;
+    s->subscribed_ns = s->now.mono_ns;
     if (t != NULL)
         t->subscribes++;
     if (position(s, name) < s->count)
         return 1;
-    struct instrument *i = NULL;
-    if (kind < STREAM_OF_SYMBOL && !s->silent)
-        i = hub_instrument(hub, symbol);
-    if (i == NULL && (kind < STREAM_OF_SYMBOL || s->silent))
+    bool of_symbol = kind < STREAM_OF_SYMBOL && (kind != STREAM_BEAT || symbol != NULL);
+    struct instrument *i = of_symbol && !s->silent ? hub_instrument(hub, symbol) : NULL;
+    if (s->silent || (of_symbol && i == NULL))
         kind = STREAM_SILENT;
     size_t len = strlen(name);
     struct stream *st = calloc(1, sizeof *st + len + 1);
@@ -306,6 +326,8 @@ int hub_subscribe(struct session *s, const char *name, enum stream_kind kind, un
     }
     if (kind == STREAM_ALL_MINI)
         hub->all_mini++;
+    if (kind == STREAM_BEAT)
+        hub->beats++;
     return 0;
 }
 
@@ -322,222 +344,6 @@ int hub_unsubscribe(struct session *s, const char *name)
     s->count--;
     memmove(s->streams + at, s->streams + at + 1, (s->count - at) * sizeof s->streams[0]);
     return 0;
-}
-
-static void want(struct hub *hub, struct instrument *i, enum source_kind kind, uint64_t interval_ns)
-{
-    struct source *src = &i->source[kind];
-    bool listed_already = false;
-    for (int k = 0; k < SOURCES; k++)
-        listed_already |= i->source[k].wanted_ns != 0 || i->source[k].interval_ns != 0;
-    if (!listed_already) {
-        if (hub->active_count == hub->active_room) {
-            size_t room = hub->active_room == 0 ? 64 : hub->active_room * 2;
-            struct instrument **grown = realloc(hub->active, room * sizeof(struct instrument *));
-            if (grown == NULL)
-                return; /* the symbol stays silent */
-            hub->active = grown;
-            hub->active_room = room;
-        }
-        hub->active[hub->active_count++] = i;
-    }
-    if (src->wanted_ns == 0 || interval_ns < src->wanted_ns)
-        src->wanted_ns = interval_ns;
-}
-
-/* Each connection gets its rate, spread over its streams that follow events. A source that several
- * connections listen to runs at the pace of the fastest of them. */
-static void want_streams(struct hub *hub, const struct session *s)
-{
-    uint64_t counted = 0;
-    for (size_t i = 0; i < s->count; i++)
-        counted += s->streams[i]->kind <= STREAM_QUOTE;
-    double pace = hub->options.rate > 0 ? (double)counted * 1e9 / hub->options.rate : 0;
-    uint64_t interval_ns = pace < 1 ? 1 : pace > 3.6e12 ? 3600 * NS_PER_S : (uint64_t)pace;
-    for (size_t i = 0; i < s->count; i++) {
-        const struct stream *st = s->streams[i];
-        if (st->instrument == NULL || hub->options.rate <= 0)
-            continue;
-        if (st->kind == STREAM_QUOTE) {
-            want(hub, st->instrument, SOURCE_BOOK, interval_ns);
-        } else if (st->kind < STREAM_QUOTE) {
-            want(hub, st->instrument, SOURCE_TRADE, interval_ns);
-        } else {
-            want(hub, st->instrument, SOURCE_TRADE, BACKGROUND_NS);
-            want(hub, st->instrument, SOURCE_BOOK, BACKGROUND_NS);
-        }
-    }
-}
-
-static void retime(struct hub *hub, struct instrument *i, enum source_kind kind, uint64_t mono_ns)
-{
-    struct source *src = &i->source[kind];
-    uint64_t wanted = src->wanted_ns;
-    if (wanted != 0 && src->interval_ns == 0) {
-        /* the market went on while nobody looked */
-        uint64_t missed = src->was_ns == 0 ? 0 : (mono_ns - src->stopped_ns) / src->was_ns;
-        market_skip(&i->market, kind == SOURCE_TRADE ? missed : 0,
-                    kind == SOURCE_BOOK ? missed : 0);
-        src->due_ns = mono_ns + market_random(&hub->rng) % wanted;
-    } else if (wanted == 0 && src->interval_ns != 0) {
-        src->stopped_ns = mono_ns;
-        src->was_ns = src->interval_ns;
-    } else if (wanted != 0 && src->due_ns > mono_ns + wanted) {
-        src->due_ns = mono_ns + market_random(&hub->rng) % wanted;
-    }
-    src->interval_ns = wanted;
-}
-
-void hub_settle(struct hub *hub, uint64_t mono_ns)
-{
-    for (size_t i = 0; i < hub->active_count; i++) {
-        for (int k = 0; k < SOURCES; k++)
-            hub->active[i]->source[k].wanted_ns = 0;
-    }
-    for (const struct session *s = hub->sessions; s != NULL; s = s->next)
-        want_streams(hub, s);
-    size_t kept = 0;
-    for (size_t n = 0; n < hub->active_count; n++) {
-        struct instrument *i = hub->active[n];
-        retime(hub, i, SOURCE_TRADE, mono_ns);
-        retime(hub, i, SOURCE_BOOK, mono_ns);
-        if (i->source[SOURCE_TRADE].interval_ns != 0 || i->source[SOURCE_BOOK].interval_ns != 0)
-            hub->active[kept++] = i;
-    }
-    hub->active_count = kept;
-}
-
-static void tell(struct hub *hub, const struct stream *st, const struct hub_event *event)
-{
-    struct session *s = st->session;
-    size_t len = s->venue->write(st, event, hub->scratch, sizeof hub->scratch);
-    if (len > 0)
-        s->send(s, hub->scratch, len, true);
-}
-
-static void tell_all(struct hub *hub, const struct instrument *i, enum stream_kind kind,
-                     const struct market_book *before, struct sim_time now)
-{
-    struct hub_event event = {.instrument = i, .before = before, .now = now, .kind = (uint8_t)kind};
-    for (const struct stream *st = i->streams[kind]; st != NULL; st = st->next)
-        tell(hub, st, &event);
-}
-
-static void fire(struct hub *hub, struct instrument *i, enum source_kind kind, struct sim_time now)
-{
-    if (kind == SOURCE_TRADE) {
-        market_step_trade(&i->market);
-        i->traded = true;
-        tell_all(hub, i, STREAM_TRADE, NULL, now);
-        tell_all(hub, i, STREAM_AGGREGATE, NULL, now);
-    } else {
-        market_step_book(&i->market);
-        tell_all(hub, i, STREAM_QUOTE, NULL, now);
-    }
-}
-
-/* One event of each source that is due, counted in *events; returns whether some have more. */
-static bool run_round(struct hub *hub, struct sim_time now, size_t *events, uint64_t *ret_next_ns)
-{
-    bool more = false;
-    *ret_next_ns = UINT64_MAX;
-    for (size_t n = 0; n < hub->active_count; n++) {
-        for (int k = 0; k < SOURCES; k++) {
-            struct source *src = &hub->active[n]->source[k];
-            if (src->interval_ns == 0)
-                continue;
-            if (src->due_ns + BACKLOG_NS < now.mono_ns)
-                src->due_ns = now.mono_ns - BACKLOG_NS;
-            if (src->due_ns <= now.mono_ns) {
-                fire(hub, hub->active[n], (enum source_kind)k, now);
-                (*events)++;
-                src->due_ns += src->interval_ns;
-                more |= src->due_ns <= now.mono_ns;
-            }
-            if (src->due_ns < *ret_next_ns)
-                *ret_next_ns = src->due_ns;
-        }
-    }
-    return more;
-}
-
-static void run_books(struct hub *hub, int speed, struct sim_time now)
-{
-    enum stream_kind depth = speed == 0 ? STREAM_DEPTH_1S : STREAM_DEPTH_100MS;
-    enum stream_kind partial = speed == 0 ? STREAM_BOOK_1S : STREAM_BOOK_100MS;
-    for (size_t n = 0; n < hub->active_count; n++) {
-        struct instrument *i = hub->active[n];
-        tell_all(hub, i, partial, NULL, now);
-        if (i->streams[depth] == NULL || i->shown[speed]->update_id == i->market.book.update_id)
-            continue;
-        tell_all(hub, i, depth, i->shown[speed], now);
-        *i->shown[speed] = i->market.book;
-    }
-}
-
-static void run_all_market(struct hub *hub, struct sim_time now)
-{
-    for (size_t n = 0; n < hub->listed_count; n++) {
-        struct instrument *i = hub->listed[n];
-        if (i->source[SOURCE_TRADE].interval_ns == 0 && (market_random(&hub->rng) & 1) != 0) {
-            market_step_book(&i->market);
-            market_step_trade(&i->market);
-            i->traded = true;
-        }
-    }
-    struct hub_event event = {.now = now, .kind = STREAM_ALL_MINI};
-    for (const struct session *s = hub->sessions; s != NULL; s = s->next) {
-        for (size_t n = 0; n < s->count; n++) {
-            if (s->streams[n]->kind == STREAM_ALL_MINI)
-                tell(hub, s->streams[n], &event);
-        }
-    }
-}
-
-static void run_second(struct hub *hub, struct sim_time now)
-{
-    run_books(hub, 0, now);
-    for (size_t n = 0; n < hub->active_count; n++) {
-        struct instrument *i = hub->active[n];
-        if (i->traded) {
-            tell_all(hub, i, STREAM_TICKER, NULL, now);
-            tell_all(hub, i, STREAM_MINI, NULL, now);
-        }
-        tell_all(hub, i, STREAM_AVERAGE, NULL, now);
-    }
-    if (hub->all_mini > 0)
-        run_all_market(hub, now);
-    for (size_t n = 0; n < hub->active_count; n++)
-        hub->active[n]->traded = false;
-    for (size_t n = 0; n < hub->listed_count; n++)
-        hub->listed[n]->traded = false;
-}
-
-/* A schedule that was missed is not made up for. */
-static bool strikes(uint64_t *at_ns, uint64_t period_ns, uint64_t mono_ns)
-{
-    if (mono_ns < *at_ns)
-        return false;
-    *at_ns = *at_ns + period_ns > mono_ns ? *at_ns + period_ns : mono_ns + period_ns;
-    return true;
-}
-
-uint64_t hub_run(struct hub *hub, struct sim_time now)
-{
-    if (hub->active_count == 0 && hub->all_mini == 0)
-        return UINT64_MAX;
-    uint64_t next_ns;
-    size_t events = 0;
-    while (run_round(hub, now, &events, &next_ns) && events < TURN_EVENTS)
-        ;
-    if (strikes(&hub->next_100ms_ns, NS_PER_S / 10, now.mono_ns))
-        run_books(hub, 1, now);
-    if (strikes(&hub->next_1s_ns, NS_PER_S, now.mono_ns))
-        run_second(hub, now);
-    if (next_ns < now.mono_ns + TURN_NS)
-        next_ns = now.mono_ns + TURN_NS;
-    next_ns = hub->next_100ms_ns < next_ns ? hub->next_100ms_ns : next_ns;
-    return hub->next_1s_ns < next_ns ? hub->next_1s_ns : next_ns;
 }
 
 struct instrument *const *hub_listed(const struct hub *hub, size_t *ret_count)

@@ -21,7 +21,8 @@ struct sim_time {
 };
 
 /* What a stream carries. The first two come with each trade, the third with each change of the best
- * prices; the others on a schedule; a silent one is accepted and never speaks. */
+ * prices; the others on a schedule, the beat once a second whatever happens; a silent one is
+ * accepted and never speaks. */
 enum stream_kind {
     STREAM_TRADE,
     STREAM_AGGREGATE,
@@ -33,6 +34,7 @@ enum stream_kind {
     STREAM_DEPTH_100MS,
     STREAM_BOOK_1S,
     STREAM_BOOK_100MS,
+    STREAM_BEAT,
     STREAM_OF_SYMBOL, /* count of the kinds above */
     STREAM_ALL_MINI = STREAM_OF_SYMBOL,
     STREAM_SILENT,
@@ -52,6 +54,7 @@ struct stream {
     struct session *session;
     struct instrument *instrument; /* NULL: of no symbol, or silent */
     struct stream *next;           /* of the same instrument and kind */
+    uint64_t told;                 /* messages before this one: 0 in the first write() */
     uint8_t kind;
     uint8_t levels;
     uint16_t name_len;
@@ -84,9 +87,14 @@ struct session {
     void (*send)(struct session *s, const char *text, size_t len, bool is_data);
     struct stream **streams; /* in the order of subscription */
     size_t count, room;
+    /* End the connection; nothing is to be sent after it. The session stays until the dialect has
+     * returned. */
+    void (*close)(struct session *s, unsigned code, const char *reason);
     struct session *next;
-    uint64_t subscribed_ns; /* last SUBSCRIBE that was accepted; 0: none */
-    struct sim_time now;    /* set by the edge before each call */
+    uint64_t subscribed_ns; /* last subscription that was accepted; 0: none */
+    uint64_t sent_ns;       /* when a message was last sent, monotonic */
+    struct sim_time now;    /* set before each call of the dialect */
+    uint64_t state[8];      /* venue's own, 0 at first */
     bool wrapped;           /* venue's own: payloads carry the stream's name */
     bool micros;            /* venue's own: times in microseconds */
     bool silent;            /* registered only: data comes from a replay, or not at all */
@@ -96,6 +104,7 @@ struct hub_options {
     uint64_t seed;
     double rate;         /* messages per second and connection */
     const char *symbols; /* NULL, a count for the all-market stream, or a closed list */
+    const struct sim_venue *venue;
 };
 
 /* Count of what was asked for, per stream name, for the tests of a client. */
@@ -117,11 +126,17 @@ void hub_close(struct hub *hub);
 void hub_join(struct hub *hub, struct session *s);
 void hub_leave(struct session *s);
 
-/* 0, 1 if it was subscribed already, -ENOMEM. An instrument that does not exist makes it silent. */
+/* 0, 1 if it was subscribed already, -ENOMEM. An instrument that does not exist makes it silent; a
+ * beat may be of no symbol (NULL). */
 int hub_subscribe(struct session *s, const char *name, enum stream_kind kind, unsigned levels,
                   const char *symbol);
 /* 0, or -ENOENT. */
 int hub_unsubscribe(struct session *s, const char *name);
+/* The stream of this name; NULL if it is not subscribed. */
+const struct stream *hub_stream(const struct session *s, const char *name);
+/* The book that this depth stream last told, or starts from: its snapshot is made of this and not
+ * of the present one, so that the next change fits. NULL: it is no depth stream that speaks. */
+const struct market_book *hub_told(const struct stream *st);
 /* After a group of changes: spread the rate over the streams that there are now. */
 void hub_settle(struct hub *hub, uint64_t mono_ns);
 

@@ -2,27 +2,24 @@
 
 #include <string.h>
 
-static const struct {
-    const char *name;
-    int64_t price, tick, lot; /* 1e-8 */
-} known[] = {
-    {"BTCUSDT", 6183763000000, 1000000, 1000},  {"ETHUSDT", 268441000000, 1000000, 10000},
-    {"SOLUSDT", 15562000000, 1000000, 100000},  {"BNBUSDT", 51830000000, 10000000, 100000},
-    {"XRPUSDT", 61230000, 10000, 10000000},     {"DOGEUSDT", 10577000, 1000, 100000000},
-    {"ADAUSDT", 35610000, 10000, 10000000},     {"AVAXUSDT", 2234000000, 1000000, 1000000},
-    {"TRXUSDT", 12870000, 10000, 10000000},     {"LINKUSDT", 1043000000, 1000000, 1000000},
-    {"DOTUSDT", 472900000, 100000, 1000000},    {"LTCUSDT", 6042000000, 1000000, 100000},
-    {"BCHUSDT", 35470000000, 10000000, 100000}, {"UNIUSDT", 621500000, 100000, 1000000},
-    {"ATOMUSDT", 487000000, 100000, 1000000},   {"NEARUSDT", 401300000, 100000, 10000000},
-    {"ETHBTC", 4341000, 1000, 10000},           {"BNBBTC", 838000, 1000, 100000},
-    {"SOLBTC", 251700, 100, 1000000},           {"SHIBUSDT", 1387, 1, 100000000},
+static const struct market_default known[] = {
+    {"BTC", "USDT", 6183763000000, 1000000, 1000},  {"ETH", "USDT", 268441000000, 1000000, 10000},
+    {"SOL", "USDT", 15562000000, 1000000, 100000},  {"BNB", "USDT", 51830000000, 10000000, 100000},
+    {"XRP", "USDT", 61230000, 10000, 10000000},     {"DOGE", "USDT", 10577000, 1000, 100000000},
+    {"ADA", "USDT", 35610000, 10000, 10000000},     {"AVAX", "USDT", 2234000000, 1000000, 1000000},
+    {"TRX", "USDT", 12870000, 10000, 10000000},     {"LINK", "USDT", 1043000000, 1000000, 1000000},
+    {"DOT", "USDT", 472900000, 100000, 1000000},    {"LTC", "USDT", 6042000000, 1000000, 100000},
+    {"BCH", "USDT", 35470000000, 10000000, 100000}, {"UNI", "USDT", 621500000, 100000, 1000000},
+    {"ATOM", "USDT", 487000000, 100000, 1000000},   {"NEAR", "USDT", 401300000, 100000, 10000000},
+    {"ETH", "BTC", 4341000, 1000, 10000},           {"BNB", "BTC", 838000, 1000, 100000},
+    {"SOL", "BTC", 251700, 100, 1000000},           {"SHIB", "USDT", 1387, 1, 100000000},
 };
 
 __extension__ typedef __int128 wide;
 
-const char *market_default_name(size_t i)
+const struct market_default *market_default(size_t i)
 {
-    return i < sizeof known / sizeof known[0] ? known[i].name : NULL;
+    return i < sizeof known / sizeof known[0] ? &known[i] : NULL;
 }
 
 /* splitmix64 (Steele, Lea, Flood 2014; constants of Vigna's public-domain version). */
@@ -71,21 +68,20 @@ static void invent(struct market *m)
     m->lot = 100000;
 }
 
-void market_init(struct market *m, const char *name, uint64_t seed)
+void market_init(struct market *m, const char *name, const struct market_default *like,
+                 uint64_t seed)
 {
     memset(m, 0, sizeof *m);
     size_t len = strlen(name);
     memcpy(m->name, name, len < MARKET_NAME ? len : MARKET_NAME - 1);
     m->rng = seed ^ hash_name(name);
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        if (strcmp(name, known[i].name) == 0) {
-            m->start = known[i].price;
-            m->tick = known[i].tick;
-            m->lot = known[i].lot;
-        }
-    }
-    if (m->start == 0)
+    if (like != NULL) {
+        m->start = like->price;
+        m->tick = like->tick;
+        m->lot = like->lot;
+    } else {
         invent(m);
+    }
     m->start -= m->start % m->tick;
     m->book.update_id = 100000000 + market_random(&m->rng) % 50000000000U;
     m->book.bid = m->start;
@@ -169,4 +165,54 @@ void market_skip(struct market *m, uint64_t trades, uint64_t updates)
     m->book.update_id += updates;
     for (int i = 0; i < 20 && updates > 0; i++)
         market_step_book(m);
+}
+
+/* One side of a book, for both sides alike: `step` leads away from the best price. */
+struct side {
+    int64_t best, step;
+    const int64_t *qty;
+};
+
+static struct side side_of(const struct market *m, const struct market_book *b,
+                           enum market_side which)
+{
+    return which == MARKET_BIDS ? (struct side){b->bid, -m->tick, b->bid_qty}
+                                : (struct side){b->ask, m->tick, b->ask_qty};
+}
+
+static int64_t qty_at(const struct side *s, int64_t price, unsigned levels)
+{
+    int64_t i = (price - s->best) / s->step;
+    return i < 0 || i >= (int64_t)levels || s->best + i * s->step != price ? 0 : s->qty[i];
+}
+
+size_t market_levels(const struct market *m, const struct market_book *book, enum market_side which,
+                     unsigned levels, struct market_level *out)
+{
+    struct side s = side_of(m, book, which);
+    if (levels > MARKET_LEVELS)
+        levels = MARKET_LEVELS;
+    for (unsigned i = 0; i < levels; i++)
+        out[i] = (struct market_level){s.best + i * s.step, s.qty[i]};
+    return levels;
+}
+
+size_t market_changes(const struct market *m, const struct market_book *was, enum market_side which,
+                      unsigned levels, struct market_level *out)
+{
+    struct side old = side_of(m, was, which), new = side_of(m, &m->book, which);
+    size_t n = 0;
+    if (levels > MARKET_LEVELS)
+        levels = MARKET_LEVELS;
+    for (unsigned i = 0; i < levels; i++) {
+        int64_t price = new.best + i *new.step;
+        if (qty_at(&old, price, levels) != new.qty[i])
+            out[n++] = (struct market_level){price, new.qty[i]};
+    }
+    for (unsigned i = 0; i < levels; i++) {
+        int64_t price = old.best + i * old.step;
+        if (qty_at(&new, price, levels) == 0)
+            out[n++] = (struct market_level){price, 0};
+    }
+    return n;
 }

@@ -43,12 +43,26 @@ struct market {
     int64_t quote_volume; /* quote */
 };
 
-/* Names that the demo knows, with plausible prices. NULL past the end. */
-const char *market_default_name(size_t i);
+/* What the demo knows, with plausible prices. How a pair is spelled is the venue's. */
+struct market_default {
+    const char *base, *quote;
+    int64_t price, tick, lot;
+};
 
-/* The same name and seed always give the same instrument. `name` must be shorter than MARKET_NAME.
- */
-void market_init(struct market *m, const char *name, uint64_t seed);
+enum market_side { MARKET_BIDS, MARKET_ASKS };
+
+struct market_level {
+    int64_t price;
+    int64_t qty; /* 0: the level is gone */
+};
+
+/* NULL past the end. */
+const struct market_default *market_default(size_t i);
+
+/* The same name, `like` (NULL: none, prices are invented) and seed always give the same instrument.
+ * `name` must be shorter than MARKET_NAME. */
+void market_init(struct market *m, const char *name, const struct market_default *like,
+                 uint64_t seed);
 
 /* A trade at the best bid or ask: fills m->trade, with the next id. */
 void market_step_trade(struct market *m);
@@ -58,6 +72,16 @@ void market_step_book(struct market *m);
 
 /* What happened while nobody watched: ids move on, the price is another one. */
 void market_skip(struct market *m, uint64_t trades, uint64_t updates);
+
+/* One side of a book, best first, as far as `levels`. Returns how many, at most MARKET_LEVELS. */
+size_t market_levels(const struct market *m, const struct market_book *book, enum market_side which,
+                     unsigned levels, struct market_level *out);
+
+/* What makes one side of the present book of `was`, where a book has so many levels: those that are
+ * new or differ, best first, then those that are gone. Returns how many, at most twice the levels.
+ */
+size_t market_changes(const struct market *m, const struct market_book *was, enum market_side which,
+                      unsigned levels, struct market_level *out);
 
 uint64_t market_random(uint64_t *state);
 

@@ -7,9 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NS_PER_MS 1000000ULL
-#define NS_PER_S  1000000000ULL
-#define COALESCE  262144
+#define NS_PER_MS   1000000ULL
+#define NS_PER_S    1000000000ULL
+#define COALESCE    262144
+#define HELP_WIDTH  90U
+#define HELP_COLUMN 27U /* of what an option means, less the space in front of it */
 
 enum id {
     VENUE = 256,
@@ -62,12 +64,15 @@ static const struct option table[] = {
     {0},
 };
 
-static const char help[] =
+static const char help_head[] =
     "Usage: pxsim --venue VENUE --port N [OPTION ...]\n"
     "A simulated exchange: a WebSocket server with the venue's protocol and invented or recorded "
     "data.\n"
     "\n"
-    "  --venue NAME              binance, binance_us\n"
+    "  --venue NAME              one of these:";
+
+static const char help_rest[] =
+    "\n"
     "  --port N                  0 picks a free one\n"
     "  --listen ADDR             default 127.0.0.1\n"
     "  --rate N                  messages per second on each connection, default 100\n"
@@ -85,7 +90,7 @@ static const char help[] =
     "  --ping-interval MS        default the venue's; 0 never\n"
     "  --pong-timeout MS         default the venue's; 0 never\n"
     "  --max-age S               life of a connection, default the venue's\n"
-    "  --limits on|off           enforce the venue's limit on messages, default on\n"
+    "  --limits on|off           enforce the venue's limits on clients, default on\n"
     "  --coalesce BYTES          put frames together in writes up to this size; 1: one by one\n"
     "  --verbose                 a line on stderr for each event of a connection\n"
     "  --help, --version\n"
@@ -225,6 +230,22 @@ static int set_text(struct options *o, int id, const char *value)
     return -1;
 }
 
+static void print_help(void)
+{
+    size_t column = HELP_WIDTH;
+    fputs(help_head, stdout);
+    for (size_t i = 0; sim_venue_name(i) != NULL; i++) {
+        const char *name = sim_venue_name(i);
+        if (column + strlen(name) >= HELP_WIDTH) {
+            fputs("\n                           ", stdout);
+            column = HELP_COLUMN;
+        }
+        printf(" %s", name);
+        column += strlen(name) + 1;
+    }
+    fputs(help_rest, stdout);
+}
+
 static int set(struct options *o, int id, const char *value)
 {
     switch (id) {
@@ -242,7 +263,7 @@ static int set(struct options *o, int id, const char *value)
         o->verbose = true;
         return -1;
     case HELP:
-        fputs(help, stdout);
+        print_help();
         return 0;
     case VERSION:
         puts("pxsim " PX_VERSION);

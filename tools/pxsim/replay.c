@@ -91,7 +91,7 @@ static int lines_next(struct lines *l, char **ret_line, size_t *ret_len)
     }
 }
 
-static int add_frame(struct replay *r, const char *line, size_t len)
+static int add_frame(struct replay *r, uint8_t op, const char *line, size_t len)
 {
     if (r->room - r->bytes < len + FRAME_HEAD_MAX) {
         size_t room = (r->room + len) * 2 + READ_SIZE;
@@ -109,21 +109,21 @@ static int add_frame(struct replay *r, const char *line, size_t len)
         r->ends = grown;
         r->ends_room = room;
     }
-    r->bytes += frame_head(r->frames + r->bytes, FRAME_TEXT, true, len);
+    r->bytes += frame_head(r->frames + r->bytes, op, true, len);
     memcpy(r->frames + r->bytes, line, len);
     r->bytes += len;
     r->ends[r->count++] = r->bytes;
     return 0;
 }
 
-static int read_frames(struct replay *r, const char *path)
+static int read_frames(struct replay *r, const char *path, uint8_t op)
 {
     struct lines l;
     char *line;
     size_t len;
     int rc = lines_open(&l, path);
     while (rc == 0 && (rc = lines_next(&l, &line, &len)) == 1)
-        rc = len == 0 ? 0 : add_frame(r, line, len);
+        rc = len == 0 ? 0 : add_frame(r, op, line, len);
     lines_close(&l);
     return rc;
 }
@@ -218,7 +218,7 @@ static int set_pace(struct replay *r, const char *path, struct replay_pace pace,
 int replay_open(struct replay *r, const char *path, struct replay_pace pace, char *why, size_t room)
 {
     memset(r, 0, sizeof *r);
-    int rc = read_frames(r, path);
+    int rc = read_frames(r, path, pace.binary ? FRAME_BINARY : FRAME_TEXT);
     if (rc < 0)
         snprintf(why, room, "%s: %s", path, reason(rc));
     else

@@ -2,6 +2,7 @@
 #ifndef PXSIM_REPLAY_H
 #define PXSIM_REPLAY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,9 +17,10 @@ struct replay {
 struct replay_pace {
     double rate;  /* messages per second where there are no recorded times; 0: all at once */
     double speed; /* factor on both; 0: as fast as it goes */
+    bool binary;  /* in binary messages instead of texts */
 };
 
-/* Load `path`, one text frame a line, gzip or not, and with it NAME.meta.tsv[.gz] if there is one.
+/* Load `path`, one message a line, gzip or not, and with it NAME.meta.tsv[.gz] if there is one.
  * 0, or -1 and a sentence "object: reason" in `why`. */
 int replay_open(struct replay *r, const char *path, struct replay_pace pace, char *why,
                 size_t room);

@@ -183,7 +183,8 @@ static int open_tls(struct server *s)
 static int open_data(struct server *s)
 {
     const struct options *o = s->options;
-    struct hub_options h = {.seed = o->seed, .rate = o->rate, .symbols = o->symbols};
+    struct hub_options h = {
+        .seed = o->seed, .rate = o->rate, .symbols = o->symbols, .venue = o->venue};
     int rc = hub_open(&s->hub, &h);
     if (rc == -EINVAL)
         return fail("--symbols", "is a list of symbols, or a count from 1 to 10000");
@@ -191,7 +192,7 @@ static int open_data(struct server *s)
         return fail("market", strerror(-rc));
     if (o->replay != NULL) {
         char why[768];
-        struct replay_pace pace = {.rate = o->rate, .speed = o->speed};
+        struct replay_pace pace = {.rate = o->rate, .speed = o->speed, .binary = o->venue->binary};
         if (replay_open(&s->replay, o->replay, pace, why, sizeof why) < 0) {
             fprintf(stderr, "pxsim: %s\n", why);
             return -1;

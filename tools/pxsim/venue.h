@@ -5,25 +5,47 @@
 
 #include "hub.h"
 
+/* How a connection is ended; code 0: 1008 and a sentence of pxsim's own. */
+struct sim_close {
+    unsigned code;
+    const char *reason;
+};
+
 struct sim_venue {
     const char *name;
-    unsigned ping_ms;           /* the server pings this often */
-    unsigned pong_ms;           /* and hangs up after this long without an answer */
-    unsigned max_age_s;         /* life of a connection */
-    unsigned messages_per_s;    /* that a client may send, control frames included; 0: any */
-    unsigned attempts_per_5min; /* connections that a client may open; 0: any */
+    unsigned ping_ms;             /* the server pings this often; 0: never */
+    unsigned pong_ms;             /* and hangs up after this long without an answer */
+    unsigned max_age_s;           /* life of a connection; 0: no end */
+    unsigned messages_per_s;      /* that a client may send, control frames included; 0: any */
+    unsigned attempts_per_5min;   /* connections that a client may open; 0: any */
+    unsigned subscribe_within_ms; /* a connection without a subscription then is ended; 0: never */
+    unsigned idle_ms;             /* the client says nothing for so long: ended; 0: never */
+    size_t frame_max;             /* a longer message of the client ends with 1009; 0: 65,520 */
+    struct sim_close subscribe_close, idle_close;
+    bool binary;     /* what the client is told comes in binary messages */
+    bool gap_in_ids; /* the fault sequence-gap skips trade ids, and leaves no message out */
 
     /* The upgrade request was read: subscribe to what the target names. Returns 0 or an HTTP status
      * to refuse with. `target` is the raw path with its query, and may be modified. */
     int (*open)(struct session *s, char *target);
     /* A text message of the client. `text` is not terminated. */
     void (*text)(struct session *s, const char *text, size_t len);
+    /* The connection is open: say hello. NULL: the venue says nothing. */
+    void (*greet)(struct session *s);
+    /* Once a second while the connection is open. NULL: nothing to do. */
+    void (*second)(struct session *s);
     /* Put the event in words for one stream. Returns the length, 0 for nothing to say or no room.
      */
     size_t (*write)(const struct stream *stream, const struct hub_event *event, char *buf,
                     size_t room);
     /* The notice of a planned end; NULL if the venue has none. */
     size_t (*shutdown_notice)(const struct session *s, char *buf, size_t room);
+    /* An instrument that may exist, in the venue's spelling. NULL: only the listed ones do. */
+    bool (*is_symbol)(const char *name);
+    /* The venue's name of a pair, of capital letters and digits or UTF-8. Returns its length, 0 if
+     * the venue has no such pair or there is no room. NULL: base and quote, one behind the other.
+     */
+    size_t (*spell)(const char *base, const char *quote, char *out, size_t cap);
 };
 
 #define PXSIM_VENUE(name) extern const struct sim_venue sim_venue_##name;

@@ -135,12 +135,6 @@ static int subscribe(struct session *s, const char *name)
     return hub_subscribe(s, name, kind, levels, symbol);
 }
 
-static void subscribed(struct session *s)
-{
-    s->subscribed_ns = s->now.mono_ns;
-    hub_settle(s->hub, s->now.mono_ns);
-}
-
 /* All names are looked at before the first is acted on: a request is taken or refused as a whole.
  */
 static bool check_names(struct session *s, const struct request *r, size_t *ret_count)
@@ -179,8 +173,7 @@ static void on_subscribe(struct session *s, const struct request *r)
         if (json_text(item, name, sizeof name) >= 0)
             (void)subscribe(s, name); /* only memory can fail: the stream stays silent */
     }
-    if (count > 0)
-        subscribed(s);
+    hub_settle(s->hub, s->now.mono_ns);
     reply(s, r, "null", 4);
 }
 
@@ -436,9 +429,15 @@ static int binance_open(struct session *s, char *target)
         status = 404;
     if (status == 0 && query != NULL)
         status = open_query(s, query, s->wrapped);
-    if (status == 0 && s->count > 0)
-        subscribed(s);
+    if (status == 0)
+        hub_settle(s->hub, s->now.mono_ns);
     return status;
+}
+
+static bool binance_is_symbol(const char *name)
+{
+    size_t len = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789");
+    return name[len] == '\0' && len >= 5 && len <= 20;
 }
 
 /* Venues of this dialect: they differ in name alone. */
@@ -453,6 +452,8 @@ static int binance_open(struct session *s, char *target)
         .open = binance_open,                       \
         .text = binance_text,                       \
         .write = binance_write,                     \
+        .is_symbol = binance_is_symbol,             \
+        .gap_in_ids = true,                         \
         .shutdown_notice = binance_shutdown_notice, \
     }
 

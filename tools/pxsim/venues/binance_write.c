@@ -158,74 +158,39 @@ static void average(struct text *t, const struct stream *st, const struct hub_ev
     text_put(t, "}");
 }
 
-static void level(struct text *t, bool *first, int64_t price, int64_t qty)
+static void levels(struct text *t, const char *key, const struct market_level *l, size_t count)
 {
-    text_put(t, *first ? "[\"" : ",[\"");
-    *first = false;
-    text_decimal(t, price, 8);
-    text_put(t, "\",\"");
-    text_decimal(t, qty, 8);
-    text_put(t, "\"]");
+    text_put(t, key);
+    for (size_t i = 0; i < count; i++) {
+        text_put(t, i == 0 ? "[\"" : ",[\"");
+        text_decimal(t, l[i].price, 8);
+        text_put(t, "\",\"");
+        text_decimal(t, l[i].qty, 8);
+        text_put(t, "\"]");
+    }
+    text_put(t, "]");
 }
 
 static void partial_book(struct text *t, const struct stream *st, const struct hub_event *ev)
 {
     const struct market *m = &ev->instrument->market;
-    bool first = true;
+    struct market_level l[MARKET_LEVELS];
     key_int(t, "{\"lastUpdateId\":", (int64_t)m->book.update_id);
-    text_put(t, ",\"bids\":[");
-    for (int i = 0; i < st->levels; i++)
-        level(t, &first, m->book.bid - i * m->tick, m->book.bid_qty[i]);
-    text_put(t, "],\"asks\":[");
-    first = true;
-    for (int i = 0; i < st->levels; i++)
-        level(t, &first, m->book.ask + i * m->tick, m->book.ask_qty[i]);
-    text_put(t, "]}");
-}
-
-struct side {
-    int64_t best, step; /* step: from a level to the next one away from the market */
-    const int64_t *qty;
-};
-
-static int64_t qty_at(const struct side *s, int64_t price)
-{
-    int64_t i = (price - s->best) / s->step;
-    return price * (s->step > 0 ? 1 : -1) < s->best * (s->step > 0 ? 1 : -1) || i >= MARKET_LEVELS
-               ? 0
-               : s->qty[i];
-}
-
-/* Levels of the new book that differ from the old one, then those that are gone (size 0). */
-static void difference(struct text *t, const struct side *was, const struct side *is)
-{
-    bool first = true;
-    for (int i = 0; i < MARKET_LEVELS; i++) {
-        int64_t price = is->best + i * is->step;
-        if (qty_at(was, price) != is->qty[i])
-            level(t, &first, price, is->qty[i]);
-    }
-    for (int i = 0; i < MARKET_LEVELS; i++) {
-        int64_t price = was->best + i * was->step;
-        if (qty_at(is, price) == 0)
-            level(t, &first, price, 0);
-    }
+    levels(t, ",\"bids\":[", l, market_levels(m, &m->book, MARKET_BIDS, st->levels, l));
+    levels(t, ",\"asks\":[", l, market_levels(m, &m->book, MARKET_ASKS, st->levels, l));
+    text_put(t, "}");
 }
 
 static void depth(struct text *t, const struct stream *st, const struct hub_event *ev)
 {
     const struct market *m = &ev->instrument->market;
-    const struct market_book *was = ev->before;
+    struct market_level l[2 * MARKET_LEVELS];
     head(t, st, ev, "depthUpdate");
-    key_int(t, ",\"U\":", (int64_t)was->update_id + 1);
+    key_int(t, ",\"U\":", (int64_t)ev->before->update_id + 1);
     key_int(t, ",\"u\":", (int64_t)m->book.update_id);
-    text_put(t, ",\"b\":[");
-    difference(t, &(struct side){was->bid, -m->tick, was->bid_qty},
-               &(struct side){m->book.bid, -m->tick, m->book.bid_qty});
-    text_put(t, "],\"a\":[");
-    difference(t, &(struct side){was->ask, m->tick, was->ask_qty},
-               &(struct side){m->book.ask, m->tick, m->book.ask_qty});
-    text_put(t, "]}");
+    levels(t, ",\"b\":[", l, market_changes(m, ev->before, MARKET_BIDS, MARKET_LEVELS, l));
+    levels(t, ",\"a\":[", l, market_changes(m, ev->before, MARKET_ASKS, MARKET_LEVELS, l));
+    text_put(t, "}");
 }
 
 static bool payload(struct text *t, const struct stream *st, const struct hub_event *ev)
