@@ -1,0 +1,143 @@
+/* Books that are lost, messages that are missing, trades that a heartbeat knows of. */
+#include "publish_rig.h"
+
+static struct venue_level bids[] = {{{100, 0}, {1, 0}, false}, {{101, 0}, {2, 0}, true}};
+
+/* One message of the symbol's book: a bid of 100 and an ask of 101, of this size. */
+static void book(struct fixture *f, bool snapshot, uint64_t seq, int64_t size)
+{
+    bids[0].size.mantissa = size;
+    struct venue_event event = {.type = VENUE_BOOK,
+                                .symbol = "BTCUSDT",
+                                .symbol_len = 7,
+                                .exch_ns = f->at.utc_ns,
+                                .u.book = {.levels = bids,
+                                           .count = 2,
+                                           .depth = 4,
+                                           .snapshot = snapshot,
+                                           .first = true,
+                                           .last = true,
+                                           .has_seq = true,
+                                           .has_prev = !snapshot,
+                                           .seq = seq,
+                                           .prev = seq - 1}};
+    give(f, &event);
+}
+
+static void beat(struct fixture *f, uint64_t last_trade)
+{
+    struct venue_event event = {
+        .type = VENUE_HEARTBEAT, .symbol = "BTCUSDT", .symbol_len = 7, .venue_id = last_trade};
+    give(f, &event);
+}
+
+static void number(struct fixture *f, uint64_t n)
+{
+    struct venue_event event = {.type = VENUE_SEQUENCE, .venue_id = n};
+    give(f, &event);
+}
+
+T_TEST(a_lost_book_is_a_gap_of_its_symbol_until_its_next_snapshot)
+{
+    struct fixture f;
+    setup(&f, "binance:BTCUSDT");
+    open_link(&f, 0, 0);
+    book(&f, true, 10, 1);
+    T_STR(seen(&f), "lq");
+    book(&f, false, 11, 2);
+    T_STR(seen(&f), "q");
+    T_EQ(held(&f).quality, PX_LIVE);
+    book(&f, false, 13, 3); /* 12 did not come */
+    T_STR(seen(&f), "g");
+    T_EQ(f.resyncs, 1);
+    T_EQ(held(&f).quality, PX_GAP);
+    T_EQ(held(&f).cause, PX_CAUSE_BOOK_LOST);
+    T_EQ(held(&f).quote.bid_size.mantissa, 2);
+    book(&f, false, 14, 4);
+    trade(&f, 1); /* trades are fine, the quote is not */
+    T_STR(seen(&f), "t");
+    T_EQ(f.resyncs, 1);
+    T_EQ(held(&f).quality, PX_GAP);
+    book(&f, true, 20, 5);
+    T_STR(seen(&f), "lq");
+    T_EQ(held(&f).quality, PX_LIVE);
+    T_EQ(held(&f).quote.bid_size.mantissa, 5);
+    T_EQ(counted(&f, PX_C_books_lost), 1);
+    teardown(&f);
+}
+
+T_TEST(a_book_does_not_outlive_its_connection)
+{
+    struct fixture f;
+    setup(&f, "binance:BTCUSDT");
+    open_link(&f, 0, 0);
+    book(&f, true, 10, 1);
+    publish_drop(f.publish, &f.from);
+    lose(&f, 0);
+    seen(&f);
+    book(&f, false, 11, 2); /* of the old one: nothing is built on it */
+    T_STR(seen(&f), "");
+    T_EQ(f.resyncs, 0);
+    T_EQ(held(&f).quality, PX_STALE);
+    book(&f, true, 1, 3);
+    T_STR(seen(&f), "lq");
+    teardown(&f);
+}
+
+T_TEST(missing_messages_of_a_connection_cost_its_books_and_put_its_trades_in_gap)
+{
+    struct fixture f;
+    setup(&f, "binance:BTCUSDT");
+    open_link(&f, 0, 0);
+    number(&f, 0);
+    book(&f, true, 10, 1);
+    number(&f, 1);
+    trade(&f, 100);
+    seen(&f);
+    number(&f, 4);
+    T_STR(seen(&f), "gg");
+    T_EQ(f.resyncs, 1);
+    T_EQ(counted(&f, PX_C_messages_missing), 2);
+    T_EQ(held(&f).quality, PX_GAP);
+    number(&f, 5);
+    trade(&f, 103); /* and this is what they held */
+    T_STR(seen(&f), "gt");
+    T_EQ(counted(&f, PX_C_ids_missing), 2);
+    trade(&f, 104);
+    T_EQ(held(&f).quality, PX_GAP); /* the book is not back */
+    book(&f, true, 20, 2);
+    T_EQ(held(&f).quality, PX_LIVE);
+    publish_drop(f.publish, &f.from);
+    number(&f, 0); /* of the next connection */
+    number(&f, 1);
+    T_EQ(counted(&f, PX_C_messages_missing), 2);
+    teardown(&f);
+}
+
+T_TEST(a_trade_that_two_heartbeats_know_of_and_that_has_not_come_is_missing)
+{
+    struct fixture f;
+    setup(&f, "binance:BTCUSDT");
+    open_link(&f, 0, 0);
+    beat(&f, 99); /* before the first trade: nothing to miss */
+    trade(&f, 100);
+    beat(&f, 100);
+    T_STR(seen(&f), "lt");
+    beat(&f, 102); /* on their way, perhaps */
+    T_STR(seen(&f), "");
+    trade(&f, 101);
+    trade(&f, 102);
+    beat(&f, 102);
+    T_STR(seen(&f), "tt");
+    beat(&f, 105);
+    T_STR(seen(&f), "");
+    beat(&f, 106);
+    T_STR(seen(&f), "g");
+    T_EQ(counted(&f, PX_C_ids_missing), 3);
+    T_EQ(held(&f).quality, PX_GAP);
+    trade(&f, 106);
+    T_STR(seen(&f), "lt");
+    T_EQ(held(&f).quality, PX_LIVE);
+    T_EQ(counted(&f, PX_C_gaps), 1);
+    teardown(&f);
+}
