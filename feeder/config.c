@@ -20,6 +20,8 @@ static void defaults(struct config *c)
     c->memory_soft_mb = 64;
     c->memory_hard_mb = 128;
     c->max_message_kb = 16384;
+    c->books = 1000;
+    c->book_depth = 128;
     c->receive_kb = 256;
     c->grace_ms = 5000;
     c->no_data_ms = 10000;
@@ -75,6 +77,16 @@ static int default_bus(struct config_build *b, char error[CONFIG_ERROR_MAX])
     return -EINVAL;
 }
 
+/* A kind that a venue does not have is the plain one there. */
+static uint32_t kinds_at(const struct px_venue *venue, uint32_t kinds)
+{
+    if ((kinds & VENUE_AGGTRADES) != 0 && (venue->kinds & VENUE_AGGTRADES) == 0)
+        kinds |= PX_TRADES;
+    if ((kinds & VENUE_DEPTH) != 0 && (venue->kinds & VENUE_DEPTH) == 0)
+        kinds |= PX_QUOTES;
+    return kinds & venue->kinds;
+}
+
 static int finish_venues(struct config *c, char error[CONFIG_ERROR_MAX])
 {
     const char *at = c->venues, *word;
@@ -90,11 +102,7 @@ static int finish_venues(struct config *c, char error[CONFIG_ERROR_MAX])
         struct config_venue *own = &c->venue[v];
         if (!named)
             own->allowed = true;
-        if (own->kinds == 0)
-            own->kinds = c->kinds & (venue->kinds | VENUE_AGGTRADES);
-        if ((own->kinds & VENUE_AGGTRADES) != 0 && (venue->kinds & VENUE_AGGTRADES) == 0)
-            own->kinds = (own->kinds & ~VENUE_AGGTRADES) | (venue->kinds & PX_TRADES);
-        own->kinds &= venue->kinds;
+        own->kinds = kinds_at(venue, own->kinds != 0 ? own->kinds : c->kinds);
         own->limits = own->limits || c->limits_venue;
     }
     return 0;
@@ -113,7 +121,7 @@ static int finish_symbols(struct config *c, char error[CONFIG_ERROR_MAX])
         bool all = strcmp(native, "*") == 0;
         s->kinds = all             ? (uint32_t)PX_TICKERS
                    : s->kinds == 0 ? own->kinds
-                                   : s->kinds & venue->kinds;
+                                   : kinds_at(venue, s->kinds);
         if ((s->kinds & venue->kinds) == 0)
             return fail(error, "%s: %s brings none of the kinds asked for", s->symbol, venue->name);
     }

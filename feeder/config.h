@@ -36,7 +36,8 @@ struct config_symbol {
 /* By the index of the venue in venue_table. */
 struct config_venue {
     bool allowed;   /* by [bus] venues; true for all without that key */
-    uint32_t kinds; /* of its symbols; VENUE_AGGTRADES: trades mean aggregated ones */
+    uint32_t kinds; /* of its symbols; VENUE_AGGTRADES: trades mean aggregated ones; VENUE_DEPTH:
+                       quotes come out of the deeper book stream */
     char endpoint[CONFIG_URL_MAX]; /* "": the venue's own, and its limits apply */
     bool limits;                   /* the venue's limits apply to `endpoint` too */
     bool deflate;                  /* offer permessage-deflate */
@@ -62,8 +63,9 @@ struct config {
     char venues[CONFIG_PATH_MAX];      /* names, "" all */
     uint32_t memory_soft_mb, memory_hard_mb;
     uint32_t max_message_kb, receive_kb;
-    uint32_t grace_ms;   /* from the last unsubscribe to the venue's */
-    uint32_t no_data_ms; /* accepted and silent for so long is said */
+    uint32_t books, book_depth; /* local order books, and levels of each of their sides */
+    uint32_t grace_ms;          /* from the last unsubscribe to the venue's */
+    uint32_t no_data_ms;        /* accepted and silent for so long is said */
     uint32_t connect_ms; /* deadline of each step from resolving to upgrading, 0: those of conn.c */
     uint32_t subscribe_ms; /* deadline of a venue's answer to a subscribe message */
     uint32_t close_ms;     /* deadline of a close handshake */

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "book.h"
+
 #include "px/layout.h"
 
 #define BUS(key, kind, member, restart, low, high, text)                     \
@@ -38,6 +40,8 @@ const struct config_key config_bus_keys[] = {
     BUS("memory_hard_mb", KEY_UINT, memory_hard_mb, false, 0, 1u << 20, "MB"),
     BUS("max_message_kb", KEY_UINT, max_message_kb, true, 64, 1u << 20, "KB"),
     BUS("receive_kb", KEY_UINT, receive_kb, true, 4, 65536, "KB"),
+    BUS("books", KEY_UINT, books, true, 0, PXL_CAPACITY_MAX, "N"),
+    BUS("book_depth", KEY_UINT, book_depth, true, 1, BOOK_CAP_MAX, "N"),
     BUS("grace_ms", KEY_UINT, grace_ms, false, 0, DAY_MS, "MS"),
     BUS("no_data_ms", KEY_UINT, no_data_ms, false, 100, DAY_MS, "MS"),
     BUS("connect_ms", KEY_UINT, connect_ms, true, 0, DAY_MS, "MS"),
@@ -212,22 +216,26 @@ static int set_kinds(struct config_build *b, uint32_t *field, const char *value,
     } kinds[] = {{"trade", PX_TRADES},
                  {"quote", PX_QUOTES},
                  {"ticker", PX_TICKERS},
-                 {"aggtrade", VENUE_AGGTRADES}};
+                 {"aggtrade", VENUE_AGGTRADES},
+                 {"depth", VENUE_DEPTH}};
+    const size_t count = sizeof(kinds) / sizeof(kinds[0]);
     uint32_t set = again ? *field : 0;
     const char *word;
     for (size_t len; (len = config_word(&value, &word)) != 0;) {
         size_t i = 0;
-        while (i < 4 && (strlen(kinds[i].name) != len || memcmp(kinds[i].name, word, len) != 0))
+        while (i < count && (strlen(kinds[i].name) != len || memcmp(kinds[i].name, word, len) != 0))
             i++;
-        if (i == 4)
-            return refuse(b, "unknown kind \"%.*s\": trade, quote, ticker or aggtrade", (int)len,
-                          word);
+        if (i == count)
+            return refuse(b, "unknown kind \"%.*s\": trade, quote, ticker, aggtrade or depth",
+                          (int)len, word);
         set |= kinds[i].bit;
     }
     if (set == 0)
         return refuse(b, "is empty");
     if ((set & PX_TRADES) != 0 && (set & VENUE_AGGTRADES) != 0)
         return refuse(b, "trade and aggtrade exclude each other: the same trades twice");
+    if ((set & PX_QUOTES) != 0 && (set & VENUE_DEPTH) != 0)
+        return refuse(b, "quote and depth exclude each other: the same quotes twice");
     *field = set;
     return 0;
 }

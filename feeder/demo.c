@@ -12,15 +12,25 @@
 #include "feeder.h"
 #include "log.h"
 
-/* "pid endpoint" of a simulated exchange that an earlier self started and that still runs. */
+/* "pid endpoint" of each simulated exchange that an earlier self started and that still runs, in
+ * the order of the table below. */
 #define DEMO_VARIABLE "PX_DEMO"
 #define START_MS      5000
 
-static const char *const symbols[] = {"BTCUSDT", "ETHUSDT",  "BNBUSDT", "SOLUSDT",  "XRPUSDT",
-                                      "ADAUSDT", "DOGEUSDT", "TRXUSDT", "LINKUSDT", "AVAXUSDT",
-                                      "DOTUSDT", "LTCUSDT",  "BCHUSDT", "UNIUSDT",  "ATOMUSDT",
-                                      "XLMUSDT", "NEARUSDT", "FILUSDT", "ICPUSDT",  "ETCUSDT"};
-#define SYMBOLS (sizeof symbols / sizeof symbols[0])
+/* One venue of each family, 20 symbols in all. */
+static const struct {
+    const char *venue;
+    const char *symbols[6]; /* up to a NULL */
+} exchanges[] = {
+    {"binance", {"BTCUSDT", "ETHUSDT", "BNBUSDT", "SOLUSDT", "XRPUSDT"}},
+    {"coinbase", {"BTC-USD", "ETH-USD", "SOL-USD"}},
+    {"kraken", {"BTC/USD", "ETH/USD", "XRP/USD"}},
+    {"bybit_linear", {"BTCUSDT", "ETHUSDT", "DOGEUSDT"}},
+    {"okx", {"BTC-USDT", "ETH-USDT", "ADA-USDT"}},
+    {"bitstamp", {"btcusd", "ethusd", "ltcusd"}},
+};
+#define EXCHANGES (sizeof exchanges / sizeof exchanges[0])
+_Static_assert(EXCHANGES == DEMO_EXCHANGES, "struct demo has room for them");
 
 /* pxsim beside this program. */
 static int simulator(char *path, size_t cap)
@@ -36,7 +46,7 @@ static int simulator(char *path, size_t cap)
     return access(path, X_OK) < 0 ? -errno : 0;
 }
 
-static _Noreturn void become(const char *path, int out, pid_t parent)
+static _Noreturn void become(const char *path, const char *venue, int out, pid_t parent)
 {
     sigset_t none;
     sigemptyset(&none);
@@ -44,7 +54,7 @@ static _Noreturn void become(const char *path, int out, pid_t parent)
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() == parent) { /* else it died before it could be noticed */
         dup2(out, STDOUT_FILENO);
-        execl(path, "pxsim", "--venue", "binance", "--port", "0", (char *)NULL);
+        execl(path, "pxsim", "--venue", venue, "--port", "0", (char *)NULL);
     }
     _exit(127);
 }
@@ -72,49 +82,68 @@ static int read_endpoint(int fd, char *endpoint, size_t cap)
     return 0;
 }
 
+static int start_one(struct demo_exchange *e, const char *path, const char *venue)
+{
+    int out[2];
+    if (pipe2(out, O_CLOEXEC) < 0)
+        return -errno;
+    pid_t parent = getpid(), pid = fork();
+    if (pid == 0)
+        become(path, venue, out[1], parent);
+    close(out[1]);
+    e->pid = pid;
+    int rc = pid < 0 ? -errno : read_endpoint(out[0], e->endpoint, sizeof e->endpoint);
+    close(out[0]);
+    return rc;
+}
+
 static int start(struct demo *demo)
 {
     char path[4096];
-    int out[2];
     int rc = simulator(path, sizeof path);
     if (rc < 0) {
         feeder_say("--demo", "no pxsim beside this program: %s", strerror(-rc));
         return rc;
     }
-    if (pipe2(out, O_CLOEXEC) < 0)
-        return -errno;
-    pid_t parent = getpid(), pid = fork();
-    if (pid == 0)
-        become(path, out[1], parent);
-    close(out[1]);
-    demo->pid = pid;
-    rc = pid < 0 ? -errno : read_endpoint(out[0], demo->endpoint, sizeof demo->endpoint);
-    close(out[0]);
-    if (rc < 0) {
-        feeder_say("--demo", "%s did not start: %s", path, strerror(-rc));
-        demo_stop(demo);
+    for (size_t i = 0; i < EXCHANGES && rc == 0; i++) {
+        rc = start_one(&demo->exchange[i], path, exchanges[i].venue);
+        if (rc < 0)
+            feeder_say("--demo", "%s --venue %s did not start: %s", path, exchanges[i].venue,
+                       strerror(-rc));
     }
+    if (rc < 0)
+        demo_stop(demo);
     return rc;
 }
 
-/* The one that an earlier self started: still our child, since exec changes no parent. */
+/* Those that an earlier self started: still our children, since exec changes no parent. All of
+ * them, or all are started anew. */
 static bool find(struct demo *demo)
 {
     const char *text = getenv(DEMO_VARIABLE);
-    bool found = text != NULL && sscanf(text, "%d %127s", &demo->pid, demo->endpoint) == 2 &&
-                 demo->pid > 0 && waitpid(demo->pid, NULL, WNOHANG) == 0;
+    size_t alive = 0;
+    int used = 0;
+    for (size_t i = 0; text != NULL && i < EXCHANGES; i++, text += used) {
+        struct demo_exchange *e = &demo->exchange[i];
+        if (sscanf(text, " %d %127s%n", &e->pid, e->endpoint, &used) != 2)
+            break;
+        if (e->pid <= 0 || waitpid(e->pid, NULL, WNOHANG) != 0)
+            e->pid = 0;
+        alive += e->pid > 0;
+    }
     unsetenv(DEMO_VARIABLE);
-    if (!found)
-        *demo = (struct demo){.pid = 0};
-    return found;
+    if (alive < EXCHANGES)
+        demo_stop(demo);
+    return alive == EXCHANGES;
 }
 
 void demo_leave(const struct demo *demo)
 {
-    char text[160];
-    if (demo->pid <= 0)
-        return;
-    snprintf(text, sizeof text, "%d %s", demo->pid, demo->endpoint);
+    char text[EXCHANGES * (sizeof demo->exchange[0].endpoint + 16)];
+    size_t at = 0;
+    for (size_t i = 0; i < EXCHANGES; i++)
+        at += (size_t)snprintf(text + at, sizeof text - at, "%d %s ", demo->exchange[i].pid,
+                               demo->exchange[i].endpoint);
     setenv(DEMO_VARIABLE, text, 1);
 }
 
@@ -122,14 +151,17 @@ static int ask_for_symbols(struct config *config)
 {
     if (config->symbol_count > 0)
         return 0;
-    config->symbols = calloc(SYMBOLS, sizeof *config->symbols);
+    config->symbols =
+        calloc(EXCHANGES * sizeof exchanges[0].symbols / sizeof(char *), sizeof *config->symbols);
     if (config->symbols == NULL)
         return -ENOMEM;
-    config->symbol_count = SYMBOLS;
-    for (size_t i = 0; i < SYMBOLS; i++) {
-        snprintf(config->symbols[i].symbol, sizeof config->symbols[i].symbol, "binance:%s",
-                 symbols[i]);
-        config->symbols[i].kinds = config->kinds;
+    for (size_t i = 0; i < EXCHANGES; i++) {
+        const struct px_venue *venue = venue_find(exchanges[i].venue, strlen(exchanges[i].venue));
+        for (size_t k = 0; exchanges[i].symbols[k] != NULL; k++) {
+            struct config_symbol *s = &config->symbols[config->symbol_count++];
+            snprintf(s->symbol, sizeof s->symbol, "%s:%s", venue->name, exchanges[i].symbols[k]);
+            s->kinds = config_venue_of(config, venue)->kinds;
+        }
     }
     return 0;
 }
@@ -139,25 +171,34 @@ int demo_start(struct demo *demo, struct config *config)
     int rc = find(demo) ? 0 : start(demo);
     if (rc < 0)
         return rc;
-    const struct px_venue *binance = venue_find("binance", strlen("binance"));
-    struct config_venue *v = &config->venue[config_venue_index(binance)];
-    snprintf(v->endpoint, sizeof v->endpoint, "%s", demo->endpoint);
+    for (size_t i = 0; i < EXCHANGES; i++) {
+        const struct px_venue *venue = venue_find(exchanges[i].venue, strlen(exchanges[i].venue));
+        struct config_venue *v = &config->venue[config_venue_index(venue)];
+        snprintf(v->endpoint, sizeof v->endpoint, "%s", demo->exchange[i].endpoint);
+    }
     return ask_for_symbols(config);
 }
 
 void demo_stop(struct demo *demo)
 {
-    if (demo->pid <= 0)
-        return;
-    kill(demo->pid, SIGTERM);
-    waitpid(demo->pid, NULL, 0);
-    demo->pid = 0;
+    for (size_t i = 0; i < EXCHANGES; i++) {
+        struct demo_exchange *e = &demo->exchange[i];
+        if (e->pid <= 0)
+            continue;
+        kill(e->pid, SIGTERM);
+        waitpid(e->pid, NULL, 0);
+        e->pid = 0;
+    }
 }
 
 void demo_check(struct demo *demo)
 {
-    if (demo->pid <= 0 || waitpid(demo->pid, NULL, WNOHANG) != demo->pid)
-        return;
-    demo->pid = 0;
-    log_error("--demo", "the simulated exchange has ended: restart the feeder for a new one");
+    for (size_t i = 0; i < EXCHANGES; i++) {
+        struct demo_exchange *e = &demo->exchange[i];
+        if (e->pid <= 0 || waitpid(e->pid, NULL, WNOHANG) != e->pid)
+            continue;
+        e->pid = 0;
+        log_error("--demo", "the simulated exchange %s has ended: restart the feeder for a new one",
+                  exchanges[i].venue);
+    }
 }

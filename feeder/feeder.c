@@ -280,7 +280,10 @@ static int open_loop(struct feeder *f)
 static int open_fleet(struct feeder *f)
 {
     f->wants = wants_new(&f->config, f->writer);
-    f->publish = f->wants != NULL ? publish_new(f->writer, f->wants) : NULL;
+    const struct fold_options fold = plan_fold(&f->config);
+    f->fold = fold_new(&fold);
+    if (f->wants != NULL && f->fold != NULL)
+        f->publish = publish_new(f->writer, f->wants, f->fold);
     f->fleet = calloc(1, sizeof *f->fleet);
     if (f->publish == NULL || f->fleet == NULL)
         return fail(f->config.bus, -ENOMEM, "cannot make room for subscriptions");
@@ -348,6 +351,7 @@ void feeder_close(struct feeder *f, bool keep)
         fleet_free(f->fleet);
     free(f->fleet);
     publish_free(f->publish);
+    fold_free(f->fold);
     wants_free(f->wants);
     memwatch_close(&f->memwatch);
     if (f->net != NULL) {

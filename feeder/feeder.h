@@ -25,9 +25,14 @@ struct session_watch {
     struct net_fd sock;
 };
 
-struct demo {
-    int pid; /* of the simulated exchange, 0 none */
+/* A simulated exchange of --demo. */
+struct demo_exchange {
+    int pid; /* 0 none */
     char endpoint[128];
+};
+#define DEMO_EXCHANGES 6
+struct demo {
+    struct demo_exchange exchange[DEMO_EXCHANGES];
 };
 
 struct feeder {
@@ -38,6 +43,7 @@ struct feeder {
     struct resolve *resolve;
     struct tls_context *tls; /* until the fleet has it */
     struct wants *wants;
+    struct fold *fold;
     struct publish *publish;
     struct fleet *fleet;
     struct state *state;
@@ -79,13 +85,13 @@ void restart_remember(char **argv);
  * errno. */
 int restart_exec(int lock_fd, const struct demo *demo);
 
-/* demo.c: start the simulated exchange (or find the one that an earlier self started) and point the
- * configuration at it. Errors: negative errno, said. */
+/* demo.c: start a simulated exchange for one venue of each family (or find those that an earlier
+ * self started) and point the configuration at them. Errors: negative errno, said. */
 int demo_start(struct demo *demo, struct config *config);
 void demo_stop(struct demo *demo);
 /* Tell the self that follows by exec. */
 void demo_leave(const struct demo *demo);
-/* Said once when it has died. */
+/* Said once for each that has died. */
 void demo_check(struct demo *demo);
 
 /* "feeder: object: reason" on stderr. */

@@ -183,7 +183,8 @@ static void give_top(const struct fold *f, struct place *p, const struct venue_e
                                 .symbol = event->symbol,
                                 .symbol_len = event->symbol_len,
                                 .exch_ns = event->exch_ns,
-                                .venue_id = event->venue_id};
+                                .venue_id = event->venue_id,
+                                .anew = m->snapshot};
     struct px_decimal value[FOLD_VALUES];
     if (!f->options.crossed && book_crossed(&p->book))
         return;

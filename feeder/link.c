@@ -89,6 +89,8 @@ static void drop(struct link *l)
     if (l->open_in_subs)
         subs_link_close(l->shared->subs, l->index, now_mono_ns());
     l->open_in_subs = false;
+    l->hello_waits = 0;
+    publish_drop(l->shared->publish, &l->source);
 }
 
 static void lost(struct link *l)
@@ -112,6 +114,25 @@ static void connect_next(struct link *l)
     net_want_write(&l->sock);
 }
 
+/* A message beside subscriptions: it draws on the same budget. */
+static void send_beside(struct link *l, const char *text, size_t len, int64_t now_ns)
+{
+    if (!link_send_text(l, text, len))
+        return;
+    subs_spent(l->shared->subs, l->index, 1, now_ns);
+    link_flush(l);
+}
+
+static void greet(struct link *l, int64_t now_ns)
+{
+    char text[LINK_BESIDE_MAX];
+    int n = l->venue->hello != NULL ? l->venue->hello(text, sizeof text) : 0;
+    if (n <= 0)
+        return;
+    l->hello_waits = l->venue->hello_answer ? 1 : 0;
+    send_beside(l, text, (size_t)n, now_ns);
+}
+
 static void open_subscriptions(struct link *l)
 {
     int64_t now = now_mono_ns();
@@ -123,6 +144,7 @@ static void open_subscriptions(struct link *l)
     l->open_in_subs = true;
     l->source.life++;
     l->keepalive_ns = now + (int64_t)l->venue->keepalive_ms * MS;
+    greet(l, now);
     link_pump(l, now);
     link_settle(l);
 }
@@ -252,19 +274,48 @@ static void on_timer(void *owner)
         arm(l);
 }
 
+static void acked(struct link *l, const struct venue_event *event, int64_t now_ns)
+{
+    const struct subs_stream stream = {event->symbol, event->symbol_len, event->kinds, event->off};
+    if (stream.len > 0)
+        subs_ack_stream(l->shared->subs, l->index, &stream, now_ns);
+    else if (event->request == 0 && l->hello_waits > 0)
+        l->hello_waits--;
+    else
+        subs_ack(l->shared->subs, l->index, event->request, now_ns);
+}
+
+static void refused(struct link *l, const struct venue_event *event, int64_t now_ns)
+{
+    const struct subs_stream stream = {event->symbol, event->symbol_len, event->kinds, event->off};
+    if (stream.len > 0)
+        subs_refused_stream(l->shared->subs, l->index, &stream, event->text, event->text_len);
+    else
+        subs_refused(l->shared->subs, l->index, event->request, event->text, event->text_len,
+                     now_ns);
+    log_warning(l->venue->name, "a subscription was refused: %.*s", (int)event->text_len,
+                event->text != NULL ? event->text : "");
+}
+
 /* Acknowledgements, refusals and announcements among the venue's frames. */
 static void on_control(void *user, const struct venue_event *event)
 {
     struct link *l = user;
     int64_t now = now_mono_ns();
+    const struct subs_stream book = {event->symbol, event->symbol_len, PX_QUOTES | VENUE_DEPTH,
+                                     false};
     switch (event->type) {
     case VENUE_ACK:
-        subs_ack(l->shared->subs, l->index, event->request, now);
+        acked(l, event, now);
         break;
     case VENUE_REFUSED:
-        subs_refused(l->shared->subs, l->index, event->request, event->text, event->text_len, now);
-        log_warning(l->venue->name, "a subscription was refused: %.*s", (int)event->text_len,
-                    event->text != NULL ? event->text : "");
+        refused(l, event, now);
+        break;
+    case VENUE_RESYNC:
+        subs_resync(l->shared->subs, l->index, &book, now);
+        break;
+    case VENUE_REPLY:
+        send_beside(l, event->text, event->text_len, now);
         break;
     case VENUE_PLANNED_END:
         l->planned_end = true;
@@ -379,15 +430,13 @@ void link_pump(struct link *l, int64_t now_ns)
 
 static void keepalive(struct link *l, int64_t now_ns)
 {
-    char text[256];
+    char text[LINK_BESIDE_MAX];
     if (l->venue->keepalive == NULL || now_ns < l->keepalive_ns)
         return;
     l->keepalive_ns = now_ns + (int64_t)l->venue->keepalive_ms * MS;
     int n = l->venue->keepalive(text, sizeof text);
-    if (n > 0 && link_send_text(l, text, (size_t)n)) {
-        subs_spent(l->shared->subs, l->index, 1, now_ns);
-        link_flush(l);
-    }
+    if (n > 0)
+        send_beside(l, text, (size_t)n, now_ns);
 }
 
 void link_tick(struct link *l, int64_t now_ns)

@@ -15,6 +15,7 @@
 #include "ws.h"
 
 #define LINK_MESSAGE_MAX (8u * 1024)           /* of one subscribe message */
+#define LINK_BESIDE_MAX  512                   /* of a greeting or keepalive */
 #define LINK_SEND_BYTES  (32u * 1024)          /* what the socket has not taken yet */
 #define LINK_TLS_BYTES   (2u * TLS_BUFFER_MIN) /* encrypted, of each direction */
 /* A message that inflates to more goes on in the large buffer. */
@@ -48,7 +49,7 @@ struct link {
     bool answered;    /* the venue spoke of subscriptions in this batch */
     bool ws_ready;
     uint32_t hello_waits; /* answers to our hello that have not come */
-    uint64_t drops; /* count of teardowns: a changed number says that the socket is another */
+    uint64_t drops;       /* count of teardowns: a changed number says that the socket is another */
     struct net_fd sock;
     struct net_timer timer;
     struct conn conn;
@@ -78,7 +79,8 @@ void link_free(struct link *l);
 /* What link_init() allocates, what inflates, and the parser that all share. */
 struct plan_link link_plan(const struct config *config);
 
-/* Take it into use for a route of a shard of a venue; connecting begins. Errors: -EINVAL the endpoint (said).
+/* Take it into use for a route of a shard of a venue; connecting begins. Errors: -EINVAL the
+ * endpoint (said).
  */
 int link_open(struct link *l, uint32_t venue_index, uint32_t shard, uint32_t route);
 /* Wanted again, or close in order: it has ended when link_idle() says so. */

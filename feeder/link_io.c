@@ -238,12 +238,11 @@ static void take(struct link *l, const struct ws_event *ev, struct publish_time 
         refused(l, ev);
         break;
     case WS_TEXT:
-        b->frames++;
-        b->events += publish_frame(shared->publish, &l->source, shared->json,
-                                   (const char *)ev->data, ev->len, at);
-        break;
     case WS_BINARY:
         b->frames++;
+        if (ev->type == WS_TEXT || l->venue->binary)
+            b->events += publish_frame(shared->publish, &l->source, shared->json,
+                                       (const char *)ev->data, ev->len, at);
         break;
     case WS_CLOSE:
         closed(l, ev);

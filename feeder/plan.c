@@ -11,15 +11,25 @@
 
 #include "px/layout.h"
 
+struct fold_options plan_fold(const struct config *config)
+{
+    return (struct fold_options){.books = config->books,
+                                 .depth = config->book_depth,
+                                 .merges = config->capacity,
+                                 .sources = SUBS_LINKS_MAX};
+}
+
 size_t plan_items(const struct config *config, const struct plan_link *link,
                   struct plan_item items[PLAN_ITEMS_MAX])
 {
     uint64_t links = SUBS_LINKS_MAX;
+    const struct fold_options fold = plan_fold(config);
     const struct plan_item all[] = {
         {"segment", "shared memory", px_writer_bytes(config->capacity, config->ring), 1},
         {"feeder", "configured symbols", sizeof(struct config_symbol), config->symbol_count},
         {"feeder", "subscriptions", wants_bytes(config), 1},
         {"feeder", "symbols' rhythm and ids", publish_bytes(config->capacity), 1},
+        {"feeder", "order books", fold_bytes(&fold), 1},
         {"feeder", "control socket", control_bytes(config->capacity), 1},
         {"feeder", "readers' pages", PX_PAGE_BYTES, PXL_READERS_MAX},
         {"feeder", "saved set", state_bytes(config->capacity), 1},

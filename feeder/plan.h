@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "config.h"
+#include "fold.h"
 
 /* What upstream connections take, told by those who allocate it: of one link, but the last two,
  * which are there once. Only deflate_count links inflate. */
@@ -13,6 +14,9 @@ struct plan_link {
     uint64_t deflate_bytes, deflate_count;
     uint64_t parser_bytes, tls_pool_bytes;
 };
+
+/* The tables of local order books and of merged values that this configuration asks for. */
+struct fold_options plan_fold(const struct config *config);
 
 struct plan_item {
     const char *owner, *what;

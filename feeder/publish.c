@@ -45,6 +45,7 @@ struct symbol {
     uint64_t links[PX_CELL_KINDS]; /* links that bring this kind, a bit each */
     uint16_t lost;                 /* kinds that came, and whose links are all gone */
     bool missing;                  /* quality is GAP until the ids are consistent again */
+    bool book_lost;                /* quality is GAP until the book is whole again */
     bool fast;       /* quotes come from a stream of their own: those of tickers are slower */
     bool aggregated; /* the space of `trade` */
     bool broken;     /* nobody asked for trades for a while: no basis for gaps */
@@ -52,6 +53,7 @@ struct symbol {
     int64_t mono_ns;
     int64_t rhythm_ns;
     int64_t trade_exch_ns;
+    uint64_t beat_id;             /* the last trade's, as the last heartbeat had it */
     struct order trade, quote;    /* by the venue's ids */
     struct order ticker, derived; /* by exchange times */
 };
@@ -66,6 +68,7 @@ struct publish {
     px_writer *writer;
     struct wants *wants;
     struct subs *subs;
+    struct fold *fold;
     uint32_t capacity, judged;
     struct publish_source *from;
     struct publish_time at;
@@ -74,7 +77,7 @@ struct publish {
     struct symbol symbol[];
 };
 
-struct publish *publish_new(px_writer *w, struct wants *wants)
+struct publish *publish_new(px_writer *w, struct wants *wants, struct fold *fold)
 {
     uint32_t capacity = px_writer_capacity(w);
     struct publish *p = calloc(1, publish_bytes(capacity));
@@ -83,6 +86,7 @@ struct publish *publish_new(px_writer *w, struct wants *wants)
     p->writer = w;
     p->wants = wants;
     p->subs = wants_subs(wants);
+    p->fold = fold;
     p->capacity = capacity;
     return p;
 }
@@ -180,7 +184,7 @@ static void heed_wishes(const struct publish *p, struct symbol *s, const struct 
     uint32_t kinds = entry == NULL ? 0 : subs_kinds(entry),
              asking = entry == NULL ? 0 : entry->asking;
     if ((kinds & PX_QUOTES) == 0)
-        s->fast = false;
+        s->fast = s->book_lost = false;
     if ((kinds & PX_TRADES) == 0)
         s->missing = false;
     if (entry == NULL || s->asking == asking)
@@ -294,17 +298,26 @@ static enum taken take_timed(struct publish *p, struct order *o, int64_t exch_ns
     return duplicate(p);
 }
 
+static uint64_t link_bit(uint32_t conn)
+{
+    return UINT64_C(1) << (conn % SUBS_LINKS_MAX);
+}
+
 static enum taken take_quote(struct publish *p, struct symbol *s, const struct venue_event *ev)
 {
     if (ev->derived) {
         bool slower = s->fast && s->links[PX_QUOTE] != 0;
         return slower ? superseded(p) : take_timed(p, &s->derived, ev->exch_ns);
     }
+    s->fast = true;
+    s->book_lost = false;
     if (ev->venue_id == 0)
         return TAKEN;
-    s->fast = true;
     enum order_place place = order_of(&s->quote, ev->venue_id, 1, p->at.mono_ns);
-    if (place == ORDER_OLDER)
+    bool alone = (s->links[PX_QUOTE] & ~link_bit(p->from->conn)) == 0;
+    if (place == ORDER_OLDER && ev->anew && alone)
+        order_take(&s->quote, ev->venue_id);
+    else if (place == ORDER_OLDER)
         return duplicate(p);
     if (place != ORDER_SAME)
         return TAKEN;
@@ -326,11 +339,6 @@ static enum taken take(struct publish *p, struct symbol *s, uint32_t slot,
 }
 
 /* ---- which links a symbol lives by ---- */
-
-static uint64_t link_bit(uint32_t conn)
-{
-    return UINT64_C(1) << (conn % SUBS_LINKS_MAX);
-}
 
 /* The entry whose slot this is, NULL if it has none (any more). */
 static const struct sub *entry_of(const struct publish *p, const struct symbol *s, uint32_t slot)
@@ -385,7 +393,7 @@ static void note_present(struct publish *p, struct symbol *s, uint32_t slot, uin
     for (uint32_t k = 0; s->lost != 0 && k < PX_CELL_KINDS; k++)
         if (carries(p, s, slot, p->from->conn, k))
             s->lost &= (uint16_t) ~(1u << k);
-    if (s->missing || px_writer_quality_get(p->writer, slot) == PX_LIVE)
+    if (s->missing || s->book_lost || px_writer_quality_get(p->writer, slot) == PX_LIVE)
         return;
     if (s->lost == 0 || (s->lost & asked_kinds(p, s, slot)) == 0)
         quality(p, slot, PX_LIVE, PX_EVENT_LIVE, PX_CAUSE_NONE);
@@ -452,7 +460,97 @@ static void take_bad(struct publish *p, const struct venue_event *ev)
                     (int)ev->text_len, ev->text != NULL ? ev->text : "");
 }
 
-static void on_event(void *user, const struct venue_event *ev)
+/* The slot of a symbol that was given one, without giving it one. */
+static struct symbol *known_symbol(struct publish *p, const struct venue_event *ev, uint32_t *slot)
+{
+    uint32_t sub = subs_find(p->subs, p->from->venue_index, ev->symbol, ev->symbol_len);
+    const struct sub *e = sub == SUBS_NONE ? NULL : subs_at(p->subs, sub);
+    if (e == NULL || e->generation == 0 ||
+        px_writer_generation(p->writer, e->slot) != e->generation)
+        return NULL;
+    struct symbol *s = &p->symbol[e->slot];
+    *slot = e->slot;
+    return s->generation == e->generation ? s : NULL;
+}
+
+static void say_gap(struct publish *p, uint32_t slot, uint32_t cause)
+{
+    quality(p, slot, PX_GAP, PX_EVENT_GAP, cause);
+    px_writer_slot_gap(p->writer, slot);
+    px_writer_count(p->writer, PX_C_gaps, 1);
+    p->from->gaps++;
+}
+
+/* A local book is lost: the symbol alone is in GAP, and its link asks for the book anew. */
+static void take_resync(struct publish *p, const struct venue_event *ev)
+{
+    char text[160];
+    uint32_t slot;
+    struct symbol *s = known_symbol(p, ev, &slot);
+    snprintf(text, sizeof text, "%s:%.*s: %.*s", p->from->venue->name, (int)ev->symbol_len,
+             ev->symbol, (int)ev->text_len, ev->text);
+    px_writer_count(p->writer, PX_C_books_lost, 1);
+    if (px_writer_error(p->writer, "book", text, p->at.utc_ns) == 1)
+        log_warning(p->from->venue->name, "%.*s: %.*s (its book is asked for again)",
+                    (int)ev->symbol_len, ev->symbol, (int)ev->text_len, ev->text);
+    if (s != NULL && !s->book_lost) {
+        s->book_lost = true;
+        say_gap(p, slot, PX_CAUSE_BOOK_LOST);
+    }
+    p->from->control(p->from->user, ev);
+}
+
+/* What the venue says its last trade is. One that it had a heartbeat ago and that has not come
+ * since will not come: trades and heartbeats share a connection, and its order. */
+static void take_heartbeat(struct publish *p, const struct venue_event *ev)
+{
+    uint32_t slot;
+    struct symbol *s = ev->symbol_len > 0 ? known_symbol(p, ev, &slot) : NULL;
+    if (s == NULL)
+        return;
+    uint64_t last = s->trade.last;
+    if (last != 0 && !s->broken && s->beat_id > last) {
+        tell_gap(p, slot, last + 1, s->beat_id);
+        order_take(&s->trade, s->beat_id);
+        s->missing = true;
+    }
+    s->beat_id = ev->venue_id;
+}
+
+static void on_folded(void *user, const struct venue_event *ev);
+
+/* Messages of a connection are missing, whatever they held: books are asked for anew, and trades
+ * are in GAP until the next one shows by its id what there was between. */
+static void messages_missing(struct publish *p, uint64_t first, uint64_t count)
+{
+    const struct venue_sink sink = {.event = on_folded, .user = p};
+    px_writer_count(p->writer, PX_C_messages_missing, count);
+    log_warning(p->from->venue->name, "%" PRIu64 " messages are missing from number %" PRIu64,
+                count, first);
+    for (uint32_t slot = 0; slot < p->capacity; slot++) {
+        struct symbol *s = &p->symbol[slot];
+        if (s->generation == 0 || s->generation != px_writer_generation(p->writer, slot) ||
+            (s->links[PX_TRADE] & link_bit(p->from->conn)) == 0)
+            continue;
+        s->missing = true;
+        say_gap(p, slot, PX_CAUSE_MESSAGES_MISSING);
+    }
+    fold_lose(p->fold, p->from->conn, "messages of its connection are missing", &sink);
+}
+
+static void take_sequence(struct publish *p, const struct venue_event *ev)
+{
+    struct publish_source *from = p->from;
+    uint64_t first = from->next_message;
+    bool hole = from->numbered && ev->venue_id > first;
+    from->numbered = true;
+    from->next_message = ev->venue_id + 1;
+    if (hole)
+        messages_missing(p, first, ev->venue_id - first);
+}
+
+/* Events that are complete by themselves. */
+static void on_folded(void *user, const struct venue_event *ev)
 {
     struct publish *p = user;
     switch (ev->type) {
@@ -461,6 +559,12 @@ static void on_event(void *user, const struct venue_event *ev)
     case VENUE_TICKER:
         take_data(p, ev);
         break;
+    case VENUE_RESYNC:
+        take_resync(p, ev);
+        break;
+    case VENUE_SEQUENCE:
+        take_sequence(p, ev);
+        break;
     case VENUE_IGNORED:
         px_writer_count(p->writer, PX_C_frames_ignored, 1);
         break;
@@ -468,11 +572,30 @@ static void on_event(void *user, const struct venue_event *ev)
         take_bad(p, ev);
         break;
     case VENUE_HEARTBEAT:
+        take_heartbeat(p, ev);
         break;
     default:
         p->from->control(p->from->user, ev);
         break;
     }
+}
+
+/* Most events are complete: only books and changes of values have something before them. */
+static void on_event(void *user, const struct venue_event *ev)
+{
+    struct publish *p = user;
+    const struct venue_sink sink = {.event = on_folded, .user = p};
+    if (ev->type != VENUE_BOOK && ev->unchanged == 0)
+        on_folded(p, ev);
+    else
+        fold_event(p->fold, p->from->conn, p->from->venue, ev, &sink);
+    p->events += ev->type == VENUE_BOOK;
+}
+
+void publish_drop(struct publish *p, struct publish_source *from)
+{
+    fold_drop(p->fold, from->conn);
+    from->numbered = false;
 }
 
 uint32_t publish_frame(struct publish *p, struct publish_source *from, struct json *json,
@@ -523,7 +646,7 @@ void publish_lost(struct publish *p, const struct publish_source *from, uint32_t
         if ((kinds & asked_kinds(p, s, slot)) == 0)
             continue;
         uint32_t now = px_writer_quality_get(p->writer, slot);
-        s->missing = false;
+        s->missing = s->book_lost = false;
         if (now != PX_STALE && now != PX_CLOSED)
             quality(p, slot, PX_STALE, PX_EVENT_STALE, cause);
     }

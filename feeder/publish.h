@@ -3,6 +3,7 @@
 #ifndef PX_FEEDER_PUBLISH_H
 #define PX_FEEDER_PUBLISH_H
 
+#include "fold.h"
 #include "now.h"
 #include "venue.h"
 #include "wants.h"
@@ -15,10 +16,13 @@ struct publish_source {
     uint32_t venue_index;
     uint32_t conn; /* the link's record */
     uint32_t life; /* counts its connections: ids are compared across them with care */
-    /* Acknowledgement, refusal, planned end: the link's affair. */
+    /* Acknowledgement, refusal, planned end, reply, a book to be asked for anew: the link's affair.
+     */
     void (*control)(void *user, const struct venue_event *event);
     void *user;
     uint64_t ticks, gaps, duplicates, refused_frames; /* for the link's record */
+    uint64_t next_message; /* number of the connection's next one, where the venue counts them */
+    bool numbered;         /* next_message is known */
 };
 
 /* When a read(2) returned: one pair of clock readings for all that it brought. */
@@ -33,8 +37,9 @@ static inline struct publish_time publish_now(void)
 
 struct publish;
 
-/* Owner: the caller, until publish_free(); writer and wants stay the caller's. NULL: no memory. */
-struct publish *publish_new(px_writer *w, struct wants *wants);
+/* Owner: the caller, until publish_free(); writer, wants and fold stay the caller's. NULL: no
+ * memory. */
+struct publish *publish_new(px_writer *w, struct wants *wants, struct fold *fold);
 void publish_free(struct publish *p);
 size_t publish_bytes(uint32_t capacity);
 
@@ -46,6 +51,9 @@ uint32_t publish_frame(struct publish *p, struct publish_source *from, struct js
 /* One event, as publish_frame() gets it from the venue. */
 void publish_event(struct publish *p, struct publish_source *from, const struct venue_event *event,
                    struct publish_time at);
+
+/* The link's connection ended: books and numbers that belong to it are void. */
+void publish_drop(struct publish *p, struct publish_source *from);
 
 /* The link lost its connection: every symbol that it fed is STALE with this cause, and says so. */
 void publish_lost(struct publish *p, const struct publish_source *from, uint32_t cause,

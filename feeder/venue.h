@@ -91,6 +91,7 @@ struct venue_event {
     bool consecutive; /* venue_id is the previous one of this symbol and kind + 1, else a gap */
     bool aggregated;  /* a trade whose venue_id counts aggregated trades, apart from single ones */
     bool derived;     /* a quote out of a ticker: a quote stream of the symbol has it sooner */
+    bool anew; /* a quote out of a snapshot: its venue_id may be of a count that began anew */
     union {
         struct px_trade trade;
         struct px_quote quote;

@@ -52,8 +52,7 @@ struct wants *wants_new(const struct config *config, px_writer *w)
     for (size_t v = 0; v < venue_count && v < SUBS_VENUES_MAX; v++) {
         o.venue[v].venue = venue_table[v];
         config_endpoint(config, venue_table[v], &o.venue[v].limits);
-        o.venue[v].instead =
-            (uint16_t)(config->venue[v].kinds & (VENUE_AGGTRADES | VENUE_DEPTH));
+        o.venue[v].instead = (uint16_t)(config->venue[v].kinds & (VENUE_AGGTRADES | VENUE_DEPTH));
         wants->allowed[v] = config->venue[v].allowed;
     }
     wants->writer = w;

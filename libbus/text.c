@@ -138,7 +138,9 @@ const char *px_cause_text(uint32_t cause)
         [PX_CAUSE_CAPACITY] = "its slot went to another symbol",
         [PX_CAUSE_RETIRED] = "the segment was replaced by one of another shape",
         [PX_CAUSE_OVERRUN] = "the reader was overrun",
-        [PX_CAUSE_PLANNED_END] = "a planned end of the connection"};
+        [PX_CAUSE_PLANNED_END] = "a planned end of the connection",
+        [PX_CAUSE_BOOK_LOST] = "the order book is not whole, it is asked for again",
+        [PX_CAUSE_MESSAGES_MISSING] = "messages of the connection are missing"};
     return NAME_OF(texts, cause);
 }
 
