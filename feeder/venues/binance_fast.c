@@ -194,13 +194,11 @@ static void take_trade(struct scan *s, bool aggregate, size_t native_max, struct
     event->aggregated = aggregate;
 }
 
-/* The pair that futures name beside the symbol. */
+/* The pair that futures name beside the symbol; its quote is left, as that of the symbol was. */
 static inline void skip_pair(struct scan *s, size_t native_max)
 {
-    if (!ACCEPT(s, ",\"ps\":\""))
-        return;
-    take_plain(s, native_max);
-    EXPECT(s, "\"");
+    if (ACCEPT(s, "\",\"ps\":\""))
+        take_plain(s, native_max);
 }
 
 /* Behind {"u": of spot and COIN-M, or {"e":"bookTicker","u": of USD-M, which is `named` then. */
@@ -212,9 +210,8 @@ static void take_quote(struct scan *s, bool named, size_t native_max, struct ven
         ACCEPT(s, ",\"e\":\"bookTicker\"");
     EXPECT(s, ",");
     take_symbol(s, native_max, event);
-    EXPECT(s, "\"");
     skip_pair(s, native_max);
-    EXPECT(s, ",\"b\":\"");
+    EXPECT(s, "\",\"b\":\"");
     q->bid = take_decimal(s);
     EXPECT(s, ",\"B\":\"");
     q->bid_size = take_decimal(s);
@@ -242,10 +239,9 @@ bool binance_fast(const char *frame, size_t len, size_t native_max, struct venue
         take_plain(s, STREAM_MAX);
         EXPECT(s, "\",\"data\":");
     }
-    if (ACCEPT(s, "{\"u\":"))
-        take_quote(s, false, native_max, event);
-    else if (ACCEPT(s, "{\"e\":\"bookTicker\",\"u\":"))
-        take_quote(s, true, native_max, event);
+    bool named = ACCEPT(s, "{\"e\":\"bookTicker\",\"u\":");
+    if (named || ACCEPT(s, "{\"u\":"))
+        take_quote(s, named, native_max, event);
     else if (ACCEPT(s, "{\"e\":\"trade\",\"E\":"))
         take_trade(s, false, native_max, event);
     else if (ACCEPT(s, "{\"e\":\"aggTrade\",\"E\":"))
