@@ -3,7 +3,6 @@
 import contextlib
 import gzip
 import itertools
-import json
 import os
 import pathlib
 import re
@@ -56,20 +55,6 @@ def recorded(ctx, file, holds="", most=1024):
     with opener(path, "rt", encoding="utf-8") as f:
         picked = (line for line in f if holds in line and len(line) <= LONGEST)
         return "".join(itertools.islice(picked, most))
-
-
-def own(ctx, venue):
-    """Our own frames of a venue, from the tests; "" if there are none."""
-    lines = []
-    for path in sorted((ctx.source / "tests" / "frames").glob(f"{venue}*.jsonl")):
-        for line in path.read_text(encoding="utf-8").splitlines():
-            try:
-                json.loads(line)
-            except ValueError:
-                continue
-            if len(line) <= LONGEST:
-                lines.append(line)
-    return "".join(f"{line}\n" for line in lines)
 
 
 def start_sender(ctx, *args, program="wsend", tls=False, **kwargs):

@@ -1,11 +1,12 @@
 """The table: what is measured, beside what. Goals are those of the design."""
 
 import os
+import re
 import shutil
 
 from . import frames
 from .model import Figure, Group, Variant
-from .runner import Missing
+from .runner import Failed, Missing
 
 YIELDS = "its threads or daemon share the two cores with reader and writer, which yield"
 CROWDED = "oversubscribed"
@@ -148,31 +149,50 @@ def decode():
 
 
 # What a venue sends in a row: recorded sessions where there are some, in today's protocol.
-SESSIONS = [("binance", "binance_busy_btcusdt.jsonl.gz"), ("coinbase", "coinbase.jsonl"),
+SESSIONS = [("binance", "binance_busy_btcusdt.jsonl.gz"), ("binance_us", "binance_us.jsonl"),
+            ("binance_tr", "binance_tr.jsonl"), ("binance_usdm", "binance_usdm.jsonl"),
+            ("binance_coinm", "binance_coinm.jsonl"), ("coinbase", "coinbase.jsonl"),
             ("kraken", "converted/kraken_v2.jsonl"), ("bybit", "converted/bybit_v5.jsonl"),
-            ("okx", "okx.jsonl"), ("bitstamp", "bitstamp.jsonl")]
+            ("okx", "okx.jsonl"), ("bitstamp", "bitstamp.jsonl"), ("deribit", "deribit.jsonl"),
+            ("gemini", "gemini_v2.jsonl"), ("bitfinex", "bitfinex.jsonl"),
+            ("kucoin", "kucoin.jsonl"), ("gateio", "gateio.jsonl"), ("htx", "htx.jsonl"),
+            ("upbit", "upbit.jsonl")]
+
+
+def decode_sessions(name, sessions, program, *args, role="peer", package=""):
+    """One program over the session of each venue; a venue without a recording gives no figure."""
+    def run(ctx):
+        figures = {}
+        for venue, file in sessions:
+            text = frames.recorded(ctx, file)
+            if not text:
+                continue
+            said = ctx.program(program, *args, "--venue", venue, "--ms", str(ctx.ms(120)),
+                               package=package, text=text)
+            if said["refused_share"] > 0:
+                raise Failed(f"{program} refuses frames of {file}")
+            figures[f"{venue}_ns"] = said["decode_ns"]
+        if not figures:
+            raise Missing("recorded frames")
+        return figures
+    return Variant(name, run, role)
 
 
 def decode_venues(source):
-    groups = []
-    for venue, file in SESSIONS:
-        if not (source / "feeder" / "venues" / f"{venue}.c").exists():
-            continue
-
-        def text(ctx, venue=venue, file=file):
-            return frames.recorded(ctx, file) or frames.own(ctx, venue)
-
-        groups.append(Group(f"decode-{venue}", (
-            Figure("decode_ns", f"decode of {venue}'s session, all kinds of frames", "ns/frame"),
-            Figure("frame_bytes", f"mean frame of {venue}'s session", "bytes"),
-        ), (
-            decode_variant("px, to ticks", "decode_px", text, "--venue", venue, role="ours"),
-            decode_variant("simdjson on-demand, every value visited", "decode_simdjson", text,
-                           "--walk", role="control", package="libsimdjson-dev"),
-            decode_variant("jansson, tree", "decode_jansson", text, "--walk",
-                           package="libjansson-dev"),
-        )))
-    return groups
+    """A row for each venue that there is and of which there is a recording."""
+    table = (source / "feeder" / "venues" / "venues.def").read_text(encoding="utf-8")
+    known = re.findall(r"^PX_VENUE\((\w+)\)", table, re.MULTILINE)
+    sessions = [s for s in SESSIONS if s[0] in known]
+    return Group("decode_venues", tuple(
+        Figure(f"{venue}_ns", f"decode of {venue}'s session, all kinds of frames", "ns/frame")
+        for venue, _file in sessions
+    ), (
+        decode_sessions("px, to events", sessions, "decode_px", role="ours"),
+        decode_sessions("simdjson on-demand, every value visited", sessions, "decode_simdjson",
+                        "--walk", role="control", package="libsimdjson-dev"),
+        decode_sessions("jansson, tree", sessions, "decode_jansson", "--walk",
+                        package="libjansson-dev"),
+    ))
 
 
 def receiver(ctx, name):
@@ -310,4 +330,4 @@ def frame_to_reader():
 
 def groups(source):
     return [*micro(), publish(), stream(), burst(), crowd(), latency(), wake(), *decode(),
-            *decode_venues(source), *frame_to_memory(), *frame_to_reader()]
+            decode_venues(source), *frame_to_memory(), *frame_to_reader()]

@@ -103,11 +103,39 @@ static inline size_t take_plain(struct scan *s, size_t max)
     return n;
 }
 
+/* Behind the comma in front of it; the quote that ends it is left. */
 static inline void take_symbol(struct scan *s, size_t native_max, struct venue_event *event)
 {
     EXPECT(s, "\"s\":\"");
     event->symbol = s->at;
     event->symbol_len = (uint16_t)take_plain(s, native_max);
+}
+
+static inline void take_trade_id(struct scan *s, struct venue_event *event)
+{
+    event->trade_id = s->at;
+    event->u.trade.trade_id = event->venue_id = take_integer(s);
+    event->trade_id_len = (uint32_t)(s->at - event->trade_id);
+}
+
+/* Symbol and id, in the order of spot or, of aggregated trades, that of futures; up to the price.
+ */
+static inline void take_head(struct scan *s, bool aggregate, size_t native_max,
+                             struct venue_event *event)
+{
+    if (aggregate && ACCEPT(s, "\"a\":")) {
+        take_trade_id(s, event);
+        EXPECT(s, ",");
+        take_symbol(s, native_max, event);
+        EXPECT(s, "\"");
+    } else {
+        take_symbol(s, native_max, event);
+        if (aggregate)
+            EXPECT(s, "\",\"a\":");
+        else
+            EXPECT(s, "\",\"t\":");
+        take_trade_id(s, event);
+    }
 }
 
 /* Order ids of buyer and seller, which the venue wrote in earlier years: recordings have them. */
@@ -120,51 +148,69 @@ static inline void skip_order_ids(struct scan *s)
     take_integer(s);
 }
 
+/* The size without orders of retail price improvement, of futures; and the ids of the first and
+ * last single trade. */
+static inline void skip_parts(struct scan *s)
+{
+    if (ACCEPT(s, ",\"nq\":\""))
+        take_decimal(s);
+    EXPECT(s, ",\"f\":");
+    take_integer(s);
+    EXPECT(s, ",\"l\":");
+    take_integer(s);
+}
+
+/* The type of the symbol, which futures write since 2026. */
+static inline void skip_symbol_type(struct scan *s)
+{
+    if (ACCEPT(s, ",\"st\":"))
+        take_integer(s);
+}
+
 /* Behind {"e":"trade","E": or {"e":"aggTrade","E": */
 static void take_trade(struct scan *s, bool aggregate, size_t native_max, struct venue_event *event)
 {
     struct px_trade *t = &event->u.trade;
     take_integer(s);
     EXPECT(s, ",");
-    take_symbol(s, native_max, event);
-    if (aggregate)
-        EXPECT(s, "\",\"a\":");
-    else
-        EXPECT(s, "\",\"t\":");
-    event->trade_id = s->at;
-    t->trade_id = take_integer(s);
-    event->trade_id_len = (uint32_t)(s->at - event->trade_id);
+    take_head(s, aggregate, native_max, event);
     EXPECT(s, ",\"p\":\"");
     t->price = take_decimal(s);
     EXPECT(s, ",\"q\":\"");
     t->size = take_decimal(s);
-    if (aggregate) {
-        EXPECT(s, ",\"f\":");
-        take_integer(s);
-        EXPECT(s, ",\"l\":");
-        take_integer(s);
-    } else {
+    if (aggregate)
+        skip_parts(s);
+    else
         skip_order_ids(s);
-    }
     EXPECT(s, ",\"T\":");
     event->exch_ns = take_time(s);
     EXPECT(s, ",\"m\":");
     event->flags = take_bool(s) ? PX_SIDE_SELL : PX_SIDE_BUY;
-    EXPECT(s, ",\"M\":");
-    take_bool(s);
+    if (ACCEPT(s, ",\"M\":"))
+        take_bool(s);
+    skip_symbol_type(s);
     event->type = VENUE_TRADE;
-    event->venue_id = t->trade_id;
     event->consecutive = true;
     event->aggregated = aggregate;
 }
 
-/* Behind {"u": */
-static void take_quote(struct scan *s, size_t native_max, struct venue_event *event)
+/* The pair that futures name beside the symbol; its quote is left, as that of the symbol was. */
+static inline void skip_pair(struct scan *s, size_t native_max)
+{
+    if (ACCEPT(s, "\",\"ps\":\""))
+        take_plain(s, native_max);
+}
+
+/* Behind {"u": of spot and COIN-M, or {"e":"bookTicker","u": of USD-M, which is `named` then. */
+static void take_quote(struct scan *s, bool named, size_t native_max, struct venue_event *event)
 {
     struct px_quote *q = &event->u.quote;
     event->venue_id = take_integer(s);
+    if (!named)
+        ACCEPT(s, ",\"e\":\"bookTicker\"");
     EXPECT(s, ",");
     take_symbol(s, native_max, event);
+    skip_pair(s, native_max);
     EXPECT(s, "\",\"b\":\"");
     q->bid = take_decimal(s);
     EXPECT(s, ",\"B\":\"");
@@ -173,6 +219,12 @@ static void take_quote(struct scan *s, size_t native_max, struct venue_event *ev
     q->ask = take_decimal(s);
     EXPECT(s, ",\"A\":\"");
     q->ask_size = take_decimal(s);
+    if (ACCEPT(s, ",\"T\":")) {
+        event->exch_ns = take_time(s);
+        EXPECT(s, ",\"E\":");
+        take_integer(s);
+        skip_symbol_type(s);
+    }
     event->type = VENUE_QUOTE;
 }
 
@@ -187,8 +239,9 @@ bool binance_fast(const char *frame, size_t len, size_t native_max, struct venue
         take_plain(s, STREAM_MAX);
         EXPECT(s, "\",\"data\":");
     }
-    if (ACCEPT(s, "{\"u\":"))
-        take_quote(s, native_max, event);
+    bool named = ACCEPT(s, "{\"e\":\"bookTicker\",\"u\":");
+    if (named || ACCEPT(s, "{\"u\":"))
+        take_quote(s, named, native_max, event);
     else if (ACCEPT(s, "{\"e\":\"trade\",\"E\":"))
         take_trade(s, false, native_max, event);
     else if (ACCEPT(s, "{\"e\":\"aggTrade\",\"E\":"))

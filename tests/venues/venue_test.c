@@ -151,10 +151,24 @@ T_TEST(a_message_ends_within_any_buffer_or_says_that_none_fits)
     }
 }
 
-T_TEST(path_is_that_of_combined_streams)
+T_TEST(path_is_that_of_combined_streams_with_times_in_microseconds)
 {
-    char out[16];
-    T_EQ(binance()->path(0, out, sizeof out), 7);
-    T_STR(out, "/stream");
-    T_EQ(binance()->path(0, out, 7), -ENOSPC);
+    static const char want[] = "/stream?timeUnit=MICROSECOND";
+    char out[64];
+    T_EQ(binance()->path(0, out, sizeof out), strlen(want));
+    T_STR(out, want);
+    T_EQ(binance()->path(0, out, sizeof want), strlen(want));
+    T_EQ(binance()->path(0, out, sizeof want - 1), -ENOSPC);
+}
+
+T_TEST(sister_exchanges_are_asked_for_combined_streams_and_nothing_that_they_do_not_document)
+{
+    const struct px_venue *const sisters[] = {&px_venue_binance_us, &px_venue_binance_tr};
+    for (size_t i = 0; i < 2; i++) {
+        char out[64];
+        T_EQ(sisters[i]->path(0, out, sizeof out), 7);
+        T_STR(out, "/stream");
+        T_EQ(sisters[i]->subscribe == binance()->subscribe, true);
+        T_TRUE(sisters[i]->silence_ms > 180000); /* they may ping every 3 min only */
+    }
 }
