@@ -296,6 +296,7 @@ static int open_fleet(struct feeder *f)
                                  .config = &f->config};
     f->tls = NULL; /* the fleet's from here on */
     int rc = fleet_open(f->fleet, &shared);
+    wants_on_gone(f->wants, fleet_forget, f->fleet);
     return rc < 0 ? fail(f->config.bus, rc, "cannot make room for connections") : 0;
 }
 

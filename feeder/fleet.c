@@ -124,6 +124,14 @@ void fleet_pump(struct fleet *f, int64_t now_ns)
             link_pump(&f->link[i], now_ns);
 }
 
+void fleet_forget(void *fleet, const struct sub *e)
+{
+    struct fleet *f = fleet;
+    for (uint32_t i = 0; i < SUBS_LINKS_MAX; i++)
+        if (f->link[i].used && f->link[i].venue_index == e->venue)
+            publish_forget(f->shared.publish, &f->link[i].source, e->native, e->native_len);
+}
+
 void fleet_tick(struct fleet *f, int64_t now_ns)
 {
     fleet_pump(f, now_ns);

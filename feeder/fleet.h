@@ -23,6 +23,8 @@ void fleet_free(struct fleet *f);
 /* Open what is wanted and not there, close what is no longer wanted, send what is due on all.
  * Called after each change of subscriptions; cheap when nothing changed. */
 void fleet_pump(struct fleet *f, int64_t now_ns);
+/* Nobody wants this symbol any more: what links hold for it goes. For wants_on_gone(). */
+void fleet_forget(void *fleet, const struct sub *e);
 /* Ten times a second. */
 void fleet_tick(struct fleet *f, int64_t now_ns);
 /* Close frames to all. It is done when fleet_idle() says so. */

@@ -592,6 +592,12 @@ static void on_event(void *user, const struct venue_event *ev)
     p->events += ev->type == VENUE_BOOK;
 }
 
+void publish_forget(struct publish *p, const struct publish_source *from, const char *native,
+                    size_t len)
+{
+    fold_forget(p->fold, from->conn, native, len);
+}
+
 void publish_drop(struct publish *p, struct publish_source *from)
 {
     fold_drop(p->fold, from->conn);

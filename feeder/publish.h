@@ -55,6 +55,10 @@ void publish_event(struct publish *p, struct publish_source *from, const struct 
 /* The link's connection ended: books and numbers that belong to it are void. */
 void publish_drop(struct publish *p, struct publish_source *from);
 
+/* This symbol is not asked for any more on the link. */
+void publish_forget(struct publish *p, const struct publish_source *from, const char *native,
+                    size_t len);
+
 /* The link lost its connection: every symbol that it fed is STALE with this cause, and says so. */
 void publish_lost(struct publish *p, const struct publish_source *from, uint32_t cause,
                   struct publish_time at);

@@ -438,7 +438,8 @@ static int entry_for(struct subs *s, uint32_t venue, const char *native, uint32_
     const struct px_venue *v = s->options.venue[venue].venue;
     if ((subs_plain_kinds(kinds) & v->kinds) == 0)
         return -EOPNOTSUPP;
-    if (strcmp(native, "*") == 0 && kinds != PX_TICKERS)
+    const struct venue_wish all = {native, PX_TICKERS};
+    if (strcmp(native, "*") == 0 && (kinds != PX_TICKERS || v->streams(&all) == 0))
         return -EOPNOTSUPP;
     struct sub *e = entry_of(s, venue, native);
     if (e == NULL)

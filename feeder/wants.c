@@ -15,6 +15,8 @@
 #define MS_NS INT64_C(1000000)
 
 struct wants {
+    wants_gone *gone;
+    void *user;
     px_writer *writer;
     struct subs *subs;
     int64_t grace_ns, no_data_ns;
@@ -481,11 +483,21 @@ static void count(struct wants *wants)
     *seen = *now;
 }
 
+void wants_on_gone(struct wants *wants, wants_gone *gone, void *user)
+{
+    wants->gone = gone;
+    wants->user = user;
+}
+
 void wants_tick(struct wants *wants, int64_t now_ns)
 {
     subs_tick(wants->subs, now_ns);
-    for (uint32_t i; (i = subs_changed(wants->subs)) != SUBS_NONE;)
+    for (uint32_t i; (i = subs_changed(wants->subs)) != SUBS_NONE;) {
+        const struct sub *e = subs_at(wants->subs, i);
         take_change(wants, subs_at(wants->subs, i));
+        if (e->wanted == 0 && !e->ghost && wants->gone != NULL)
+            wants->gone(wants->user, e);
+    }
     count(wants);
 }
 

@@ -47,6 +47,10 @@ static inline int wants_slot(struct wants *wants, px_writer *w, struct sub *e, u
     return wants_rebind(wants, e, slot);
 }
 
+/* Call `gone` for each entry that nobody wants any more, before it is free. */
+typedef void wants_gone(void *user, const struct sub *e);
+void wants_on_gone(struct wants *wants, wants_gone *gone, void *user);
+
 /* Time passes: subs_tick(), changes become qualities, pins and counters. Ten times a second. */
 void wants_tick(struct wants *wants, int64_t now_ns);
 
