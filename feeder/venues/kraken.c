@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "book.h"
 #include "decode.h"
 #include "levels.h"
 
@@ -259,9 +260,10 @@ static int walk_levels(struct decode *d, struct message *m, uint32_t nth, uint32
     return rc != 0 ? rc : bad;
 }
 
-/* Data frames do not name the depth that was asked for. A snapshot fills its book as deep as there
- * are orders: the depth is the least of those offered that holds it, which is DEPTH for all that
- * this program asks for, and right for recordings of deeper books that are full. */
+/* Data frames do not name the depth that was asked for, and a book that is cut at another one fails
+ * its checksums: levels that are pushed out are not taken away by message. But a snapshot fills its
+ * book as deep as there are orders. So the depth is the least of those offered that holds it: DEPTH
+ * for all that this program asks for, and right for recordings of deeper books that are full. */
 static uint32_t depth_of(uint32_t count)
 {
     static const uint32_t offered[] = {DEPTH, 25, 100, 500, 1000};
@@ -318,6 +320,23 @@ static int take_book(struct decode *d, void *user)
         event.u.book.depth = m->snapshot ? depth_of(count[count[1] > count[0]]) : DEPTH;
     } while (levels_again(&m->levels));
     return 0;
+}
+
+static uint32_t add_side(uint32_t crc, const struct book_side *side)
+{
+    char text[2 * BOOK_DIGITS_MAX];
+    for (uint32_t i = 0; i < side->count && i < DEPTH; i++) {
+        size_t len = book_digits(side->level[i].price, text);
+        len += book_digits(side->level[i].size, text + len);
+        crc = book_crc32(crc, text, len);
+    }
+    return crc;
+}
+
+/* Of the best ten levels, asks before bids, whatever the depth of the book. */
+static uint32_t book_checksum(const struct book *book)
+{
+    return add_side(add_side(0, &book->ask), &book->bid);
 }
 
 /* What can be subscribed to, and how it is asked for. Trades without the last fifty: they are old.
@@ -553,6 +572,7 @@ const struct px_venue px_venue_kraken = {
     .path = path,
     .subscribe = subscribe,
     .on_text = kraken_on_text,
+    .book_checksum = book_checksum,
     /* The venue does not ask for it, but closes what stands idle for a minute. */
     .keepalive = keepalive,
     .keepalive_ms = 30000,

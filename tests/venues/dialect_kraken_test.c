@@ -3,8 +3,8 @@
 
 #include <errno.h>
 
+#include "fold.h"
 #include "frames.h"
-#include "px/bus.h"
 
 #define KRAKEN (&px_venue_kraken)
 
@@ -242,4 +242,84 @@ T_TEST(a_book_of_any_depth_comes_whole_whatever_stands_in_front_of_it)
             free(frame);
         }
     }
+}
+
+/* ---- the checksum of the book ---- */
+
+struct told {
+    size_t quotes, lost;
+    struct px_quote top;
+};
+
+static void on_folded(void *user, const struct venue_event *e)
+{
+    struct told *t = user;
+    t->quotes += e->type == VENUE_QUOTE;
+    t->lost += e->type == VENUE_RESYNC;
+    if (e->type == VENUE_QUOTE)
+        t->top = e->u.quote;
+}
+
+struct folding {
+    struct fold *fold;
+    struct told told;
+};
+
+static void to_fold(void *user, const struct venue_event *e)
+{
+    struct folding *f = user;
+    const struct venue_sink out = {.event = on_folded, .user = &f->told};
+    fold_event(f->fold, 0, KRAKEN, e, &out);
+}
+
+static void fold_frame(struct folding *f, struct json *json, const char *frame)
+{
+    const struct venue_sink sink = {.event = to_fold, .user = f};
+    size_t len = strlen(frame);
+    char *copy = calloc(1, len + VENUE_PADDING);
+    memcpy(copy, frame, len);
+    T_TRUE(KRAKEN->on_text(json, copy, len, &sink) > 0);
+    free(copy);
+}
+
+#define LEVEL(price, qty) "{\"price\":" price ",\"qty\":" qty "}"
+#define BOOK(type, bids, asks, checksum)                                       \
+    "{\"channel\":\"book\",\"type\":\"" type                                   \
+    "\",\"data\":[{\"symbol\":\"ETH/USD\",\"bids\":[" bids "],\"asks\":[" asks \
+    "],\"checksum\":" checksum "}]}"
+
+#define TEN_BIDS                                                                                            \
+    LEVEL("0.0300", "0.10")                                                                                 \
+    "," LEVEL("0.0290", "0.20") "," LEVEL("0.0280", "0.30") "," LEVEL("0.0270", "0.40") "," LEVEL(          \
+        "0.0260",                                                                                           \
+        "0.50") "," LEVEL("0.0250",                                                                         \
+                          "0.60") "," LEVEL("0.0240",                                                       \
+                                            "0.70") "," LEVEL("0.0230",                                     \
+                                                              "0.80") "," LEVEL("0.0220",                   \
+                                                                                "0.90") "," LEVEL("0.0210", \
+                                                                                                  "0.100")
+
+/* The checksums are those of Python's zlib.crc32() over the digits, after the venue's guide. */
+T_TEST(a_book_is_cut_to_its_depth_and_its_checksum_counts_every_zero)
+{
+    struct fold_options options = {.books = 1, .depth = 64, .merges = 1, .sources = 1};
+    struct folding f = {.fold = fold_new(&options)};
+    struct json *json = json_new(1u << 16);
+    T_TRUE(f.fold != NULL && json != NULL);
+    fold_frame(&f, json, BOOK("snapshot", TEN_BIDS, LEVEL("0.0310", "12.00000000"), "4271525738"));
+    T_TRUE(f.told.quotes == 1 && f.told.lost == 0);
+    /* a better one pushes the last out, without a word */
+    fold_frame(&f, json, BOOK("update", LEVEL("0.0305", "0.120000"), "", "3790439398"));
+    T_TRUE(f.told.quotes == 2 && f.told.lost == 0);
+    T_TRUE(f.told.top.bid_size.mantissa == 120000 && f.told.top.bid_size.exponent == -6);
+    /* it goes, and another one stands where the last stood */
+    fold_frame(
+        &f, json,
+        BOOK("update", LEVEL("0.0305", "0.00000000") "," LEVEL("0.0205", "5.0"), "", "2602896388"));
+    T_TRUE(f.told.quotes == 3 && f.told.lost == 0);
+    /* one zero less is another number to the checksum */
+    fold_frame(&f, json, BOOK("update", LEVEL("0.0205", "5"), "", "2602896388"));
+    T_TRUE(f.told.quotes == 3 && f.told.lost == 1);
+    json_free(json);
+    fold_free(f.fold);
 }
