@@ -74,7 +74,8 @@ struct instrument {
 /* What a venue is asked to put in words. */
 struct hub_event {
     const struct instrument *instrument;
-    const struct market_book *before; /* depth: the book that the stream last told */
+    const struct market_book *before; /* depth: the book that the stream last told; quote: that
+                                         before this change */
     struct sim_time now;
     uint8_t kind;
 };

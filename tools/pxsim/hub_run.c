@@ -119,8 +119,9 @@ static void fire(struct hub *hub, struct instrument *i, enum source_kind kind, s
         tell_all(hub, i, STREAM_TRADE, NULL, now);
         tell_all(hub, i, STREAM_AGGREGATE, NULL, now);
     } else {
+        const struct market_book before = i->market.book;
         market_step_book(&i->market);
-        tell_all(hub, i, STREAM_QUOTE, NULL, now);
+        tell_all(hub, i, STREAM_QUOTE, &before, now);
     }
 }
 

@@ -1,6 +1,7 @@
 #include "text.h"
 
 #include <string.h>
+#include <time.h>
 
 struct text text_into(char *buf, size_t room)
 {
@@ -56,6 +57,18 @@ void text_decimal(struct text *t, int64_t value, unsigned decimals)
         return;
     text_bytes(t, ".", 1);
     text_bytes(t, d + 12, decimals);
+}
+
+void text_utc(struct text *t, uint64_t real_us)
+{
+    char day[24], d[20];
+    time_t seconds = (time_t)(real_us / 1000000);
+    struct tm tm;
+    gmtime_r(&seconds, &tm);
+    text_bytes(t, day, strftime(day, sizeof day, "%Y-%m-%dT%H:%M:%S", &tm));
+    text_bytes(t, ".", 1);
+    text_bytes(t, d + 20 - 6, digits_of(d, real_us % 1000000, 6));
+    text_bytes(t, "Z", 1);
 }
 
 void text_json(struct text *t, const char *s, size_t len)
