@@ -333,6 +333,29 @@ T_TEST(prices_stay_plausible_and_books_uncrossed_over_a_long_walk)
     }
 }
 
+T_TEST(times_are_written_as_dates_of_the_calendar)
+{
+    static const struct {
+        uint64_t us;
+        const char *text;
+    } rows[] = {
+        {0, "1970-01-01T00:00:00.000000Z"},
+        {951782399999999, "2000-02-28T23:59:59.999999Z"},
+        {951782400000000, "2000-02-29T00:00:00.000000Z"},
+        {1709251199000001, "2024-02-29T23:59:59.000001Z"},
+        {1709251200000000, "2024-03-01T00:00:00.000000Z"},
+        {1789904046075373, "2026-09-20T11:34:06.075373Z"},
+        {4107542400000000, "2100-03-01T00:00:00.000000Z"},
+    };
+    char buf[32];
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct text t = text_into(buf, sizeof buf);
+        text_rfc3339(&t, rows[i].us);
+        buf[text_len(&t)] = '\0';
+        T_STR(buf, rows[i].text);
+    }
+}
+
 T_TEST(decimals_are_written_exactly_and_nothing_overruns)
 {
     static const struct {

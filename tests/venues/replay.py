@@ -41,7 +41,6 @@ def as_expected(tick, venue, dialect):
     if tick["kind"] == "ticker":
         return None
     ns = tick["exch_ts_ns"]
-    assert ns is None or ns % 1000 == 0
     trade = tick["kind"] == "trade"
     return {"frame": tick["frame"], "exchange": dialect, "symbol": symbol,
             "kind": "trade" if trade else "bbo",
