@@ -105,12 +105,12 @@ static size_t messages(const struct px_venue *venue, struct venue_wish *wishes, 
 
 T_TEST(spot_takes_ten_args_in_a_request_and_linear_as_many_as_fit)
 {
-    enum { COUNT = 200 };
+    enum { COUNT = 300 };
     static struct venue_wish wishes[COUNT];
     size_t most;
     for (size_t i = 0; i < COUNT; i++)
         wishes[i] = (struct venue_wish){"ETHUSDT", PX_TRADES | PX_TICKERS};
-    T_EQ(messages(spot, wishes, COUNT, &most), 40);
+    T_EQ(messages(spot, wishes, COUNT, &most), 60);
     T_EQ(most, 10);
     T_EQ(most, spot->params_per_request);
     T_EQ(messages(linear, wishes, COUNT, &most), 2);
