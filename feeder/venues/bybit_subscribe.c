@@ -137,10 +137,10 @@ static int keepalive(char *out, size_t cap)
 
 /* The venue pings nobody, and cuts after 10 min without ping and data. Its answers to our pings are
  * what comes at least: two of them are missed. */
-#define BYBIT_COMMON                                                                      \
-    .url = "wss://stream.bybit.com:443", .kinds = PX_ALL_KINDS | VENUE_DEPTH,             \
-    .streams_per_conn = STREAMS_MAX, .attempts_per_window = 500, .attempt_window_s = 300, \
-    .silence_ms = 45000, .keepalive_ms = 20000, .answers = VENUE_ANSWERS_REQUEST,         \
+#define BYBIT_COMMON                                                                               \
+    .url = "wss://stream.bybit.com:443", .kinds = PX_ALL_KINDS | VENUE_DEPTH,                      \
+    .streams_per_conn = STREAMS_MAX, .attempts_per_window = 500, .attempt_window_s = 300,          \
+    .silence_ms = 45000, .keepalive_ms = 20000, .answers = VENUE_ANSWERS_REQUEST, .partial = true, \
     .check_symbol = check_symbol, .streams = streams, .keepalive = keepalive
 
 const struct px_venue px_venue_bybit = {
