@@ -130,7 +130,13 @@ static const struct sim_venue dash = {
 
 /* What a client that starts from hub_told() and takes every change knows: price and size, or 0. */
 static struct market_level known[2][64];
-static uint64_t known_id;
+static uint64_t known_id, known_number;
+
+static uint64_t number_of(const struct stream *st)
+{
+    return st->instrument->number[st->kind == STREAM_DEPTH_1S ? 0 : 1];
+}
+
 static unsigned depths, beats, beats_of_nothing;
 
 static struct market_level *slot_of(enum market_side side, int64_t price)
@@ -183,6 +189,7 @@ static size_t write_anything(const struct stream *st, const struct hub_event *ev
         const struct market *m = &ev->instrument->market;
         T_TRUE(ev->before == hub_told(st) && ev->before->update_id == known_id);
         T_EQ(st->told, depths++);
+        T_EQ(number_of(st), ++known_number);
         for (int side = MARKET_BIDS; side <= MARKET_ASKS; side++) {
             enum market_side which = (enum market_side)side;
             take(which, l, market_changes(m, ev->before, which, st->levels, l));
@@ -200,6 +207,7 @@ static void start_from(const struct stream *st)
     memset(known, 0, sizeof known);
     depths = 0;
     known_id = told->update_id;
+    known_number = number_of(st);
     for (int side = MARKET_BIDS; side <= MARKET_ASKS; side++) {
         enum market_side which = (enum market_side)side;
         take(which, l, market_levels(&st->instrument->market, told, which, st->levels, l));
@@ -232,6 +240,25 @@ T_TEST(a_book_that_starts_from_what_was_told_last_fits_every_change)
         start_from(st);
         run(3 * S + S / 20, 20 * S);
         T_TRUE(depths > (k == 0 ? 10 : 100));
+        hub_close(hub);
+    }
+}
+
+T_TEST(a_book_has_a_higher_number_after_a_pause_and_after_a_restart)
+{
+    uint64_t last = 0;
+    for (uint64_t run = 0; run < 3; run++) {
+        open_dash(1);
+        struct session s = client(&heard[0]);
+        hub_join(hub, &s);
+        s.now.real_us = 1700000000000000U + run * 1000000;
+        for (int pause = 0; pause < 3; pause++) {
+            T_EQ(hub_subscribe(&s, "d", STREAM_DEPTH_100MS, 0, "BTC-USDT"), 0);
+            const struct stream *st = hub_stream(&s, "d");
+            T_TRUE(number_of(st) > last);
+            last = number_of(st);
+            T_EQ(hub_unsubscribe(&s, "d"), 0);
+        }
         hub_close(hub);
     }
 }
@@ -350,7 +377,7 @@ T_TEST(times_are_written_as_dates_of_the_calendar)
     char buf[32];
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct text t = text_into(buf, sizeof buf);
-        text_rfc3339(&t, rows[i].us);
+        text_utc(&t, rows[i].us);
         buf[text_len(&t)] = '\0';
         T_STR(buf, rows[i].text);
     }

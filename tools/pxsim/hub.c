@@ -265,8 +265,9 @@ const struct market_book *hub_told(const struct stream *st)
     return is_depth(st->kind) ? st->instrument->shown[st->kind == STREAM_DEPTH_1S ? 0 : 1] : NULL;
 }
 
-/* The first subscriber of a depth stream starts from the book as it is. */
-static int show_book(struct instrument *i, enum stream_kind kind)
+/* The first subscriber of a depth stream starts from the book as it is. Its number is that of the
+ * tenths of a second: no stream tells more changes than there are of these. */
+static int show_book(struct instrument *i, enum stream_kind kind, uint64_t real_us)
 {
     int speed = kind == STREAM_DEPTH_1S ? 0 : 1;
     if (!is_depth(kind) || i->streams[kind] != NULL)
@@ -276,6 +277,8 @@ static int show_book(struct instrument *i, enum stream_kind kind)
     if (i->shown[speed] == NULL)
         return -ENOMEM;
     *i->shown[speed] = i->market.book;
+    i->number[speed] =
+        i->number[speed] < real_us / 100000 ? real_us / 100000 : i->number[speed] + 1;
     return 0;
 }
 
@@ -310,7 +313,7 @@ int hub_subscribe(struct session *s, const char *name, enum stream_kind kind, un
         kind = STREAM_SILENT;
     size_t len = strlen(name);
     struct stream *st = calloc(1, sizeof *st + len + 1);
-    if (st == NULL || (i != NULL && show_book(i, kind) < 0) || append(s, st) < 0) {
+    if (st == NULL || (i != NULL && show_book(i, kind, s->now.real_us) < 0) || append(s, st) < 0) {
         free(st);
         return -ENOMEM;
     }

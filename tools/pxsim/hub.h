@@ -66,6 +66,8 @@ struct instrument {
     struct stream *streams[STREAM_OF_SYMBOL];
     struct source source[SOURCES];
     struct market_book *shown[2]; /* what the depth streams (1 s, 100 ms) last told */
+    uint64_t number[2];           /* of that: one more with each change that they tell, and still
+                                     higher after a pause or a restart */
     struct instrument *next;      /* same hash bucket */
     bool traded;                  /* since the last second */
     bool listed;                  /* part of the all-market stream */

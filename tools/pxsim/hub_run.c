@@ -159,6 +159,7 @@ static void run_books(struct hub *hub, int speed, struct sim_time now)
         tell_all(hub, i, partial, NULL, now);
         if (i->streams[depth] == NULL || i->shown[speed]->update_id == i->market.book.update_id)
             continue;
+        i->number[speed]++;
         tell_all(hub, i, depth, i->shown[speed], now);
         *i->shown[speed] = i->market.book;
     }
