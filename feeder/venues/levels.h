@@ -30,6 +30,11 @@ int levels_add(struct levels *l, bool ask, const struct json_item *price,
                const struct json_item *size);
 /* The array of [price, size, ...] arrays that was given last: enter it and add every level. */
 int levels_add_pairs(struct levels *l, bool ask);
+/* The same array as far as a quote needs it: its first level becomes this side of *quote, the
+ * others are walked over. Without a level the side stays as it is: absent, if *quote was
+ * levels_none(). */
+int levels_first(struct decode *d, bool ask, struct px_quote *quote);
+struct px_quote levels_none(void);
 /* End of a walk. True: walk once more. False: everything was given. */
 bool levels_again(struct levels *l);
 
