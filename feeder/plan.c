@@ -15,7 +15,7 @@ struct fold_options plan_fold(const struct config *config)
 {
     return (struct fold_options){.books = config->books,
                                  .depth = config->book_depth,
-                                 .merges = config->capacity,
+                                 .merges = 3 * config->capacity, /* quote, quote of a ticker, ticker */
                                  .sources = SUBS_LINKS_MAX};
 }
 

@@ -580,15 +580,17 @@ static void on_folded(void *user, const struct venue_event *ev)
     }
 }
 
-/* Most events are complete: only books and changes of values have something before them. */
+/* Most events are complete: only books, and values of venues that leave some out, have something
+ * before them. */
 static void on_event(void *user, const struct venue_event *ev)
 {
     struct publish *p = user;
     const struct venue_sink sink = {.event = on_folded, .user = p};
-    if (ev->type != VENUE_BOOK && ev->unchanged == 0)
-        on_folded(p, ev);
-    else
+    bool values = ev->type == VENUE_QUOTE || ev->type == VENUE_TICKER;
+    if (ev->type == VENUE_BOOK || (values && p->from->venue->partial))
         fold_event(p->fold, p->from->conn, p->from->venue, ev, &sink);
+    else
+        on_folded(p, ev);
     p->events += ev->type == VENUE_BOOK;
 }
 

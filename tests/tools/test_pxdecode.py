@@ -1,11 +1,14 @@
 """pxdecode as a program: pipes, refusals, usage."""
 import json
 import os
+import pathlib
+import re
 import signal
 import subprocess
 import time
 
 PXDECODE = os.path.join(os.environ["PX_BUILD"], "bin", "pxdecode")
+VENUES = pathlib.Path(os.environ["PX_SOURCE"]) / "feeder" / "venues" / "venues.def"
 TRADE = (b'{"stream":"ethusdt@trade","data":{"e":"trade","E":1790000000123,"s":"ETHUSDT","t":900100,'
          b'"p":"2711.05000000","q":"0.31400000","T":1790000000121,"m":true,"M":true}}')
 QUOTE = b'{"u":1,"s":"ETHUSDT","b":"1.10","B":"2","a":"1.2","A":"0.0"}'
@@ -132,7 +135,7 @@ def test_output_that_cannot_be_written_is_exit_1():
 
 
 def test_wrong_usage_is_one_sentence_and_exit_2():
-    known = "known are binance, binance_us"
+
     for args, sentence in [([], "pxdecode: --venue: is required, one of binance, binance_us"),
                            (["--venue", "nasdaq"], f"pxdecode: nasdaq: no such venue, {known}"),
                            (["--venue"], "pxdecode: --venue: needs VENUE"),
