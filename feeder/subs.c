@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hash.h"
 #include "subs_internal.h"
 
 static uint32_t bucket_count(uint32_t capacity)
@@ -54,25 +55,9 @@ void subs_free(struct subs *s)
     free(s);
 }
 
-/* Multiply and mix, eight bytes at a time: symbols are short, and this runs once per frame. */
-static uint32_t hash_native(uint32_t venue, const char *native, size_t len)
-{
-    uint64_t h = (len + 1) * UINT64_C(0x9e3779b97f4a7c15) ^ venue, word;
-    for (; len >= 8; len -= 8, native += 8) {
-        memcpy(&word, native, 8);
-        h = (h ^ word) * UINT64_C(0xff51afd7ed558ccd);
-        h ^= h >> 32;
-    }
-    word = 0;
-    for (size_t i = 0; i < len; i++)
-        word = word << 8 | (unsigned char)native[i];
-    h = (h ^ word) * UINT64_C(0xff51afd7ed558ccd);
-    return (uint32_t)(h ^ (h >> 32));
-}
-
 uint32_t subs_find(const struct subs *s, uint32_t venue, const char *native, size_t len)
 {
-    uint32_t i = s->bucket[hash_native(venue, native, len) & s->bucket_mask];
+    uint32_t i = s->bucket[hash_symbol(venue, native, len) & s->bucket_mask];
     while (i != 0) {
         const struct sub *e = &s->entry[i - 1];
         if (e->native_len == len && e->venue == venue && memcmp(e->native, native, len) == 0)
@@ -203,7 +188,7 @@ static void entry_give(struct subs *s, struct sub *e)
     uncharge(s, e);
     shard_leave(s, e);
     if (!e->ghost) {
-        uint32_t *at = &s->bucket[hash_native(e->venue, e->native, e->native_len) & s->bucket_mask];
+        uint32_t *at = &s->bucket[hash_symbol(e->venue, e->native, e->native_len) & s->bucket_mask];
         while (*at != subs_index(s, e) + 1)
             at = &s->entry[*at - 1].hash_next;
         *at = e->hash_next;
@@ -438,7 +423,7 @@ static struct sub *entry_of(struct subs *s, uint32_t venue, const char *native)
     memcpy(e->native, native, len + 1);
     e->native_len = (uint16_t)len;
     e->venue = (uint8_t)venue;
-    uint32_t *bucket = &s->bucket[hash_native(venue, native, len) & s->bucket_mask];
+    uint32_t *bucket = &s->bucket[hash_symbol(venue, native, len) & s->bucket_mask];
     e->hash_next = *bucket;
     *bucket = subs_index(s, e) + 1;
     return e;
