@@ -3,19 +3,32 @@
  * are complete by themselves come out. Pure: no clock, no socket, no allocation after fold_new().
  *
  * State belongs to one source (a connection) and one symbol of it: two connections that carry the
- * same symbol have two books, since each has its own snapshot and order. */
+ * same symbol have two books, since each has its own snapshot and order. A source has at most two
+ * books of a symbol, one of depth 1 and one of more. The depth of a book is that of its snapshot:
+ * not every venue's changes say it.
+ *
+ * A book of depth 1 is a stream of best prices: each message states them, as the frames of such
+ * streams do elsewhere, so each gives a quote, whether it changed or not. Who publishes knows the
+ * same update by its number, and a repeated one as a sign that the price still stands. For the same
+ * reason a level that is told replaces the one that was there, whether that was taken away by
+ * message or not. */
 #ifndef PX_FOLD_H
 #define PX_FOLD_H
 
 #include "venue.h"
 
 struct fold_options {
-    uint32_t books;   /* symbols that can have a book at the same time */
-    uint32_t depth;   /* levels of each side of a book, at most BOOK_CAP_MAX */
-    uint32_t merges;  /* symbols whose partial quotes or tickers are merged */
+    uint32_t books;   /* that can be there at the same time */
+    uint32_t depth;   /* levels of each side of a book, at most BOOK_CAP_MAX; more than the depth of
+                         the streams, see book_trim() */
+    uint32_t merges;  /* quotes and tickers of partial venues whose values are kept: of a symbol
+                         one each, and one of quotes out of tickers */
     uint32_t sources; /* connections, numbered from 0 */
-    bool book_tops;   /* only quotes out of books come out, one for each change of their top; else
-                         everything does */
+    /* Of ticks, only those come out that ... (both false: all) */
+    bool book_tops; /* are quotes out of books of more than one level */
+    bool stated;    /* are anything else: no such books are kept */
+    bool crossed; /* a crossed book gives quotes as any other: to show what frames make of it, never
+                     to publish it */
 };
 
 struct fold;
@@ -28,24 +41,31 @@ size_t fold_bytes(const struct fold_options *options);
 /* Take one event of `source`, give what follows from it to `out`, in order:
  *  - VENUE_BOOK: at the end of a message a VENUE_QUOTE if the top of the book changed (price or
  *    size, as written), or one VENUE_RESYNC if the book is lost: a number or checksum that does not
- *    fit, a book that is crossed after the end of a message, a level that is no price, known levels
- *    that ran out, no room for another book. Then nothing of this symbol's book is given until its
- *    next snapshot. Changes before any snapshot give nothing.
- *  - a VENUE_QUOTE or VENUE_TICKER with `unchanged`: the same with those decimals filled in;
- * nothing before all of them are known.
+ *    fit, a part of a message without the others, a book that is crossed after a change, a level
+ *    that is no price, known levels that ran out. Then nothing of this book is given until its next
+ *    snapshot, which gives a quote in any case. Changes before any snapshot give nothing, and so
+ *    does a snapshot that is crossed: some venues' are for one message, the next one decides.
+ *  - a VENUE_QUOTE or VENUE_TICKER of a partial venue: the same with what is `unchanged` filled in;
+ *    nothing before all of its values are known.
  *  - all others: themselves.
- * `venue` is the same for all events of a source until fold_drop(). */
+ * A book that no room is left for gives one VENUE_RESYNC that says so, values that none is left for
+ * one VENUE_BAD, and both nothing more until there is some. (That is remembered of as many as there
+ * is room for; those beyond give nothing.)
+ * A VENUE_RESYNC has a symbol, a sentence in `text`, and "book lost" in `error`. The quote of a
+ * book has the message's time; its venue_id is the event's or else the book's number.
+ * `venue` is the same for all events of a source until fold_drop(). `out` must not call back. */
 void fold_event(struct fold *f, uint32_t source, const struct px_venue *venue,
                 const struct venue_event *event, const struct venue_sink *out);
 
 /* The connection ended: nothing of its state is true any more. */
 void fold_drop(struct fold *f, uint32_t source);
-/* The symbol is not asked for any more on this source: its book and values go. */
+/* The symbol is not asked for any more on this source: its books and values go. */
 void fold_forget(struct fold *f, uint32_t source, const char *symbol, size_t len);
-/* Every book of this source is lost (messages were). Each gives one VENUE_RESYNC with `why`. */
+/* Messages of this source were lost: all of its books are, and give one VENUE_RESYNC each with
+ * `why`; values are unknown until they are told again. */
 void fold_lose(struct fold *f, uint32_t source, const char *why, const struct venue_sink *out);
 
-/* Books in use, and how many were lost since fold_new(). */
+/* Books that take room, and how many were lost since fold_new(). */
 uint32_t fold_books(const struct fold *f);
 uint64_t fold_lost(const struct fold *f);
 

@@ -50,7 +50,7 @@ struct venue_level {
 /* Levels in the order of the frame. A book of more than LEVELS_MAX (venues/levels.h) comes in
  * several events in a row: `first` and `last` say where a message begins and ends. `depth`: levels
  * of each side that the venue keeps for this stream, those pushed out of it are not deleted by
- * message; 0: it sends the whole book. */
+ * message; 0: it sends the whole book. That of the snapshot counts. */
 struct venue_book {
     const struct venue_level *levels;
     uint32_t count, depth;
@@ -155,6 +155,8 @@ struct px_venue {
     bool hello_answer; /* what hello() sent is answered by an ack without a number, not to be
                           mistaken for that of a subscription */
     bool binary;       /* its texts come in binary messages */
+    bool partial;      /* its quotes or tickers may have `unchanged` decimals: fold.h keeps those of
+                          every symbol, from the first complete one on */
 
     /* Routes: 0 and 1 mean that every kind comes over one connection. Else route_kinds[r] are those
      * of path(r). */

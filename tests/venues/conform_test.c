@@ -43,6 +43,8 @@ static void judge(const struct px_venue *venue, struct frame frame, char padding
         broken = "a refused frame is one VENUE_BAD and nothing else";
     else if (now.rc >= 0 && (size_t)now.rc != now.events)
         broken = "the count that is returned is not that of the events";
+    else if (now.partial > 0 && !venue->partial)
+        broken = "values are left out, and the venue is not said to be partial";
     else if (!oracle.json && now.rc >= 0)
         broken = "this is not JSON";
     if (broken != NULL)

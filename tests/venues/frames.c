@@ -104,8 +104,10 @@ static void say_tick(struct decoded *d, const char *kind, const struct venue_eve
         say_decimal(d, "high", e->u.ticker.high);
         say_decimal(d, "low", e->u.ticker.low);
     }
-    if (e->unchanged != 0)
+    if (e->unchanged != 0) {
+        d->partial++;
         say(d, " unchanged %u", e->unchanged);
+    }
     say(d, " at %" PRId64 " update %" PRIu64 "%s%s%s\n", e->exch_ns, e->venue_id,
         e->consecutive ? " consecutive" : "", e->aggregated ? " aggregated" : "",
         e->derived ? " derived" : "");
@@ -198,7 +200,7 @@ void decode(const struct px_venue *venue, struct json *json, struct frame frame,
     char *copy = must(malloc(frame.len + VENUE_PADDING));
     memcpy(copy, frame.text, frame.len);
     memset(copy + frame.len, padding, VENUE_PADDING);
-    out->events = out->bad = out->ticks = out->len = 0;
+    out->events = out->bad = out->ticks = out->partial = out->len = 0;
     out->text[0] = '\0';
     out->rc = venue->on_text(json, copy, frame.len, &sink);
     free(copy);

@@ -35,6 +35,7 @@ bool frames_read_captured(struct frames *f, const char *name);
 struct decoded {
     int rc;
     size_t events, bad, ticks;
+    size_t partial; /* with decimals left as they were */
     size_t len;
     char text[DECODED_MAX]; /* NUL-terminated; what does not fit ends the test */
 };
