@@ -1,5 +1,6 @@
-/* pxdecode: raw frames on stdin, one a line, to the ticks that each states by itself: a venue's
- * adapter without feeder and bus. See pxdecode(1). */
+/* pxdecode: raw frames on stdin, one a line, to the ticks that each states by itself, or to the
+ * tops of the books that they make: a venue's adapter and what folds its events, without feeder and
+ * bus. See pxdecode(1). */
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -8,7 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "book.h"
 #include "cli.h"
+#include "fold.h"
 #include "json.h"
 #include "tick_json.h"
 #include "venue.h"
@@ -18,6 +21,7 @@
 #define ERRORS_MAX   32          /* kinds of refusals that are told apart */
 #define NO_OUTPUT    (-EPIPE)
 #define REFUSED_LONG "frame too long"
+#define SYMBOLS_MAX  4096 /* with a book, or with values that are kept */
 
 /* Refusals of one kind. */
 struct errors {
@@ -28,6 +32,7 @@ struct errors {
 struct decoder {
     const struct px_venue *venue;
     struct json *json;
+    struct fold *fold;
     int as_json, only_book;
     int output; /* 0, or -errno of stdout */
     uint64_t frame, ignored, refused;
@@ -86,7 +91,7 @@ static void print_tick(struct decoder *d, const struct venue_event *event)
         d->output = errno != 0 ? -errno : -EIO;
 }
 
-static void on_event(void *user, const struct venue_event *event)
+static void on_folded(void *user, const struct venue_event *event)
 {
     struct decoder *d = user;
     char text[512];
@@ -94,10 +99,13 @@ static void on_event(void *user, const struct venue_event *event)
     case VENUE_TRADE:
     case VENUE_QUOTE:
     case VENUE_TICKER:
-        /* A book of Binance starts from a snapshot that no frame carries: none of these venues has
-         * one to show. */
-        if (!d->only_book && d->output == 0)
+        if (d->output == 0)
             print_tick(d, event);
+        return;
+    case VENUE_RESYNC:
+        snprintf(text, sizeof text, "book of %.*s: %.*s", (int)event->symbol_len, event->symbol,
+                 (int)event->text_len, event->text);
+        count_refusal(d, event->error, text);
         return;
     case VENUE_BAD:
         snprintf(text, sizeof text, "%.*s", (int)event->text_len, event->text);
@@ -109,6 +117,14 @@ static void on_event(void *user, const struct venue_event *event)
     default: /* answers and signs of life: nothing that has a price */
         return;
     }
+}
+
+/* Frames come of one connection. */
+static void on_event(void *user, const struct venue_event *event)
+{
+    struct decoder *d = user;
+    const struct venue_sink sink = {.event = on_folded, .user = d};
+    fold_event(d->fold, 0, d->venue, event, &sink);
 }
 
 /* Room for more of the line that fills the buffer. */
@@ -215,9 +231,17 @@ static int run(struct decoder *d)
 {
     struct input in = {.cap = FRAME_START};
     int rc = -ENOMEM;
+    const struct fold_options fold = {.books = SYMBOLS_MAX,
+                                      .depth = BOOK_CAP_MAX,
+                                      .merges = SYMBOLS_MAX,
+                                      .sources = 1,
+                                      .book_tops = d->only_book,
+                                      .stated = !d->only_book,
+                                      .crossed = true};
     in.data = calloc(1, FRAME_START + VENUE_PADDING);
     d->json = json_new(FRAME_START);
-    if (in.data != NULL && d->json != NULL)
+    d->fold = fold_new(&fold);
+    if (in.data != NULL && d->json != NULL && d->fold != NULL)
         rc = 0;
     while (rc == 0 && !in.eof && d->output == 0) {
         rc = fill(d, &in);
@@ -226,6 +250,7 @@ static int run(struct decoder *d)
     }
     free(in.data);
     json_free(d->json);
+    fold_free(d->fold);
     if (d->output == NO_OUTPUT)
         return CLI_OK;
     print_counts(d);
