@@ -15,7 +15,8 @@ struct fold_options plan_fold(const struct config *config)
 {
     return (struct fold_options){.books = config->books,
                                  .depth = config->book_depth,
-                                 .merges = 3 * config->capacity, /* quote, quote of a ticker, ticker */
+                                 .merges =
+                                     3 * config->capacity, /* quote, quote of a ticker, ticker */
                                  .sources = SUBS_LINKS_MAX};
 }
 
