@@ -16,16 +16,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "book.h"
-#include "decode.h"
-#include "levels.h"
+#include "kraken.h"
 
 #define TEXT_OF(x) #x
 #define TEXT(x)    TEXT_OF(x)
-
-/* Levels of each side that are asked for: the fewest that there are, and what the checksum covers.
- */
-#define DEPTH 10
 
 enum { CHANNEL, TYPE, DATA, METHOD, SUCCESS, ERROR, SYMBOL, REQUEST, OF_CHANNEL, OF_SYMBOL, NAMES };
 static const struct decode_name names[NAMES] = {
@@ -41,29 +35,7 @@ static const struct decode_name names[NAMES] = {
     [OF_SYMBOL] = DECODE_NAME("result.symbol"),
 };
 
-/* What the elements of one frame's data have in common, and how many were taken. */
-struct message {
-    bool snapshot;
-    uint32_t elements;
-    struct decode_kept symbol;
-    struct levels levels;
-};
-
 static const struct px_decimal absent = {.exponent = PX_ABSENT};
-
-/* Read the fields of an element to its end; none may come twice. */
-static int read_element(struct decode *d, const struct decode_name *list, unsigned count,
-                        struct decode_fields *f)
-{
-    int rc = decode_fields(d, list, count, f);
-    return rc != 0 ? rc : decode_once(d, list, f);
-}
-
-/* Older frames have no time everywhere. An empty book has 1970, which is none either. */
-static int take_time(struct decode *d, const struct json_item *item, int64_t *out)
-{
-    return item == NULL ? 0 : field_rfc3339(&d->refusal, item, "timestamp", out);
-}
 
 enum { TRADE_SYMBOL, TRADE_SIDE, TRADE_PRICE, TRADE_QTY, TRADE_ID, TRADE_TIME, TRADE_NAMES };
 static const struct decode_name trade_names[TRADE_NAMES] = {
@@ -89,19 +61,19 @@ static int take_side(struct decode *d, const struct json_item *item, uint16_t *f
 /* trade_id counts the trades of a symbol one by one: "a sequence number, unique per book". */
 static int take_trade(struct decode *d, void *user)
 {
-    const struct message *m = user;
+    const struct kraken_message *m = user;
     struct refusal *r = &d->refusal;
     struct venue_event event = {.type = VENUE_TRADE, .consecutive = true};
     struct px_trade *t = &event.u.trade;
     struct json_text id;
     struct decode_fields f;
-    int rc = read_element(d, trade_names, TRADE_NAMES, &f);
+    int rc = kraken_element(d, trade_names, TRADE_NAMES, &f);
     if (rc != 0 || (rc = decode_symbol(d, decode_field(&f, TRADE_SYMBOL), "symbol", &event)) != 0 ||
         (rc = take_side(d, decode_field(&f, TRADE_SIDE), &event.flags)) != 0 ||
         (rc = field_decimal(r, decode_field(&f, TRADE_PRICE), "price", &t->price)) != 0 ||
         (rc = field_decimal(r, decode_field(&f, TRADE_QTY), "qty", &t->size)) != 0 ||
         (rc = field_id(r, decode_field(&f, TRADE_ID), "trade_id", &t->trade_id)) != 0 ||
-        (rc = take_time(d, decode_field(&f, TRADE_TIME), &event.exch_ns)) != 0)
+        (rc = kraken_time(d, decode_field(&f, TRADE_TIME), &event.exch_ns)) != 0)
         return rc;
     id = decode_field(&f, TRADE_ID)->text;
     event.trade_id = id.at;
@@ -167,18 +139,18 @@ static int take_best(struct decode *d, const struct decode_fields *f, struct px_
  * is not what the venue wrote). */
 static int take_ticker(struct decode *d, void *user)
 {
-    const struct message *m = user;
+    const struct kraken_message *m = user;
     struct venue_event event = {.type = VENUE_TICKER}, quote = {.type = VENUE_QUOTE};
     struct px_ticker *t = &event.u.ticker;
     struct decode_fields f;
-    int rc = read_element(d, ticker_names, TICKER_NAMES, &f);
+    int rc = kraken_element(d, ticker_names, TICKER_NAMES, &f);
     if (rc != 0 ||
         (rc = decode_symbol(d, decode_field(&f, TICKER_SYMBOL), "symbol", &event)) != 0 ||
         (rc = take_price(d, &f, TICKER_LAST, &t->last)) != 0 ||
         (rc = take_price(d, &f, TICKER_HIGH, &t->high)) != 0 ||
         (rc = take_price(d, &f, TICKER_LOW, &t->low)) != 0 ||
         (rc = take_best(d, &f, &quote.u.quote)) != 0 ||
-        (rc = take_time(d, decode_field(&f, TICKER_TIME), &event.exch_ns)) != 0)
+        (rc = kraken_time(d, decode_field(&f, TICKER_TIME), &event.exch_ns)) != 0)
         return rc;
     t->open = absent;
     event.flags = m->snapshot ? PX_FLAG_REPLAY : 0;
@@ -192,153 +164,6 @@ static int take_ticker(struct decode *d, void *user)
     return 0;
 }
 
-enum { LEVEL_PRICE, LEVEL_QTY, LEVEL_NAMES };
-static const struct decode_name level_names[LEVEL_NAMES] = {
-    [LEVEL_PRICE] = DECODE_NAME("price"),
-    [LEVEL_QTY] = DECODE_NAME("qty"),
-};
-
-static int take_level(struct decode *d, struct levels *l, bool ask)
-{
-    struct decode_fields f;
-    int rc = read_element(d, level_names, LEVEL_NAMES, &f);
-    if (rc == 0)
-        rc = levels_add(l, ask, decode_field(&f, LEVEL_PRICE), decode_field(&f, LEVEL_QTY));
-    return rc;
-}
-
-/* The side that was given last. It is walked to its end even if a level is refused, so that the
- * next element of the data is found. *count is its number of levels. */
-static int take_side_levels(struct decode *d, struct levels *l, bool ask, uint32_t *count)
-{
-    struct json_item item;
-    int rc = json_enter(d->json), bad = 0;
-    *count = 0;
-    while (rc == 0 && (rc = json_next(d->json, &item)) == 1) {
-        rc = 0;
-        ++*count;
-        if (bad != 0)
-            continue;
-        if (item.type != JSON_OBJECT)
-            bad = refuse(&d->refusal, REFUSED_TYPE, "a level of the %s side is no object",
-                         ask ? "ask" : "bid");
-        else if ((rc = json_enter(d->json)) == 0)
-            bad = take_level(d, l, ask);
-    }
-    return rc != 0 ? rc : bad;
-}
-
-enum { BOOK_SYMBOL, BOOK_BIDS, BOOK_ASKS, BOOK_CHECKSUM, BOOK_TIME, BOOK_NAMES };
-static const struct decode_name book_names[BOOK_NAMES] = {
-    [BOOK_SYMBOL] = DECODE_NAME("symbol"),  [BOOK_BIDS] = DECODE_NAME("bids"),
-    [BOOK_ASKS] = DECODE_NAME("asks"),      [BOOK_CHECKSUM] = DECODE_NAME("checksum"),
-    [BOOK_TIME] = DECODE_NAME("timestamp"),
-};
-
-/* Once more to the object of the data that was taken as the nth, and through the levels of its two
- * sides. The first walk has shown that they are arrays. */
-static int walk_levels(struct decode *d, struct message *m, uint32_t nth, uint32_t count[2])
-{
-    struct json_item item;
-    int bad = 0, rc = decode_into(d, "data", NULL);
-    count[0] = count[1] = 0;
-    for (uint32_t n = 0; rc == 0 && n <= nth;) {
-        if (json_next(d->json, &item) != 1)
-            return -EBADMSG;
-        n += item.type == JSON_OBJECT;
-    }
-    if (rc != 0 || (rc = json_enter(d->json)) != 0)
-        return rc;
-    while ((rc = json_next(d->json, &item)) == 1) {
-        bool ask = DECODE_IS(item.key, "asks");
-        if (!ask && !DECODE_IS(item.key, "bids"))
-            continue;
-        rc = take_side_levels(d, &m->levels, ask, &count[ask]);
-        if (bad == 0)
-            bad = rc;
-    }
-    return rc != 0 ? rc : bad;
-}
-
-/* Data frames do not name the depth that was asked for, and a book that is cut at another one fails
- * its checksums: levels that are pushed out are not taken away by message. But a snapshot fills its
- * book as deep as there are orders. So the depth is the least of those offered that holds it: DEPTH
- * for all that this program asks for, and right for recordings of deeper books that are full. */
-static uint32_t depth_of(uint32_t count)
-{
-    static const uint32_t offered[] = {DEPTH, 25, 100, 500, 1000};
-    for (size_t i = 0; i < sizeof offered / sizeof offered[0]; i++)
-        if (count <= offered[i])
-            return offered[i];
-    return count;
-}
-
-static int take_checksum(struct decode *d, const struct json_item *item, struct venue_book *b)
-{
-    char show[FIELD_SHOW_MAX];
-    uint64_t checksum = 0;
-    int rc = field_id(&d->refusal, item, "checksum", &checksum);
-    if (rc == 0 && checksum > UINT32_MAX)
-        rc = refuse(&d->refusal, REFUSED_RANGE, "checksum %s has more than 32 bits",
-                    field_show(item->text, show));
-    b->has_checksum = true;
-    b->checksum = (uint32_t)checksum;
-    return rc;
-}
-
-/* A side that is not there is one of which nothing is said: the checksum would tell. */
-static int check_sides(struct decode *d, const struct decode_fields *f)
-{
-    const struct json_item *bids = decode_field(f, BOOK_BIDS), *asks = decode_field(f, BOOK_ASKS);
-    if (bids == NULL && asks == NULL)
-        return refuse(&d->refusal, REFUSED_MISSING, "bids and asks are missing");
-    if ((bids != NULL && bids->type != JSON_ARRAY) || (asks != NULL && asks->type != JSON_ARRAY))
-        return refuse(&d->refusal, REFUSED_TYPE, "%s is no array",
-                      bids != NULL && bids->type != JSON_ARRAY ? "bids" : "asks");
-    return 0;
-}
-
-/* The symbol is kept: walking the levels starts anew, and its text may live in the parser. */
-static int take_book(struct decode *d, void *user)
-{
-    struct message *m = user;
-    struct venue_event event = {.type = VENUE_BOOK, .u.book.snapshot = m->snapshot};
-    struct decode_fields f;
-    uint32_t nth = m->elements++, count[2];
-    int rc = read_element(d, book_names, BOOK_NAMES, &f);
-    if (rc != 0 || (rc = decode_symbol(d, decode_field(&f, BOOK_SYMBOL), "symbol", &event)) != 0 ||
-        (rc = take_checksum(d, decode_field(&f, BOOK_CHECKSUM), &event.u.book)) != 0 ||
-        (rc = take_time(d, decode_field(&f, BOOK_TIME), &event.exch_ns)) != 0 ||
-        (rc = check_sides(d, &f)) != 0)
-        return rc;
-    (void)decode_keep(d->refusal.who, &m->symbol); /* fits: decode_symbol() took it */
-    d->refusal.who.at = event.symbol = m->symbol.at;
-    levels_start(&m->levels, d, &event);
-    do {
-        if ((rc = walk_levels(d, m, nth, count)) != 0)
-            return rc;
-        event.u.book.depth = m->snapshot ? depth_of(count[count[1] > count[0]]) : DEPTH;
-    } while (levels_again(&m->levels));
-    return 0;
-}
-
-static uint32_t add_side(uint32_t crc, const struct book_side *side)
-{
-    char text[2 * BOOK_DIGITS_MAX];
-    for (uint32_t i = 0; i < side->count && i < DEPTH; i++) {
-        size_t len = book_digits(side->level[i].price, text);
-        len += book_digits(side->level[i].size, text + len);
-        crc = book_crc32(crc, text, len);
-    }
-    return crc;
-}
-
-/* Of the best ten levels, asks before bids, whatever the depth of the book. */
-static uint32_t book_checksum(const struct book *book)
-{
-    return add_side(add_side(0, &book->ask), &book->bid);
-}
-
 /* What can be subscribed to, and how it is asked for. Trades without the last fifty: they are old.
  */
 static const struct channel {
@@ -347,7 +172,7 @@ static const struct channel {
     int (*take)(struct decode *d, void *user);
 } channels[] = {
     {"trade", "\"snapshot\":false", PX_TRADES, take_trade},
-    {"book", "\"depth\":" TEXT(DEPTH) ",\"snapshot\":true", PX_QUOTES, take_book},
+    {"book", "\"depth\":" TEXT(KRAKEN_DEPTH) ",\"snapshot\":true", PX_QUOTES, kraken_take_book},
     {"ticker", "\"event_trigger\":\"bbo\",\"snapshot\":true", PX_TICKERS, take_ticker},
 };
 
@@ -362,7 +187,7 @@ static const struct channel *channel_of(const struct json_item *name)
 static int take_data(struct decode *d, const struct channel *channel, const struct decode_fields *f)
 {
     const struct json_item *data = decode_field(f, DATA), *type = decode_field(f, TYPE);
-    struct message m;
+    struct kraken_message m;
     int rc = 0;
     m.snapshot = decode_says(type, "snapshot");
     m.elements = 0;
@@ -572,7 +397,7 @@ const struct px_venue px_venue_kraken = {
     .path = path,
     .subscribe = subscribe,
     .on_text = kraken_on_text,
-    .book_checksum = book_checksum,
+    .book_checksum = kraken_checksum,
     /* The venue does not ask for it, but closes what stands idle for a minute. */
     .keepalive = keepalive,
     .keepalive_ms = 30000,

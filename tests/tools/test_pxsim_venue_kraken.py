@@ -1,7 +1,9 @@
 """pxsim as an independent client of Kraken v2 meets it."""
 import asyncio
 import json
+import os
 import re
+import subprocess
 import time
 import zlib
 from decimal import Decimal
@@ -11,6 +13,7 @@ import websockets
 
 from pxsim_client import pxsim, run
 
+PXDECODE = os.path.join(os.environ["PX_BUILD"], "bin", "pxdecode")
 UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 FAST = ["--rate", 500]
 
@@ -229,6 +232,29 @@ def test_a_message_that_is_left_out_is_seen_by_the_checksum():
             for _ in range(400):
                 book.take((await c.data("book"))["data"][0])
     talk(conversation, *FAST, "--fault", "sequence-gap")
+
+
+def test_what_it_says_is_read_without_a_refusal_unless_messages_are_lost():
+    def refusals(frames):
+        done = subprocess.run([PXDECODE, "--venue", "kraken", "--book"], capture_output=True,
+                              input="\n".join(frames), text=True, timeout=20)
+        return done.stdout.count("\n"), done.stderr
+
+    async def conversation(c, depth, frames):
+        for channel in "book", "trade", "ticker":
+            await c.say("subscribe", {"channel": channel, "symbol": ["BTC/USD", "NOPE/USD"],
+                                      **({"depth": depth} if channel == "book" else {})})
+        frames += [await c.ws.recv() for _ in range(600)]
+
+    for depth in 10, 25, 1000:
+        frames = []
+        talk(lambda c: conversation(c, depth, frames), *FAST)
+        tops, said = refusals(frames)
+        assert tops > 50 and said == ""
+        changes = [n for n, text in enumerate(frames)
+                   if loads(text).get("channel") == "book" and loads(text)["type"] == "update"]
+        tops, said = refusals(frames[:changes[20]] + frames[changes[60]:])
+        assert "book of BTC/USD: the checksum of the book is" in said
 
 
 def test_trades_count_one_by_one_and_old_ones_come_only_if_asked_for():
