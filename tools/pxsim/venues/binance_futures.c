@@ -108,22 +108,29 @@ static void quote(struct text *t, const struct stream *st, const struct hub_even
     text_put(t, "}");
 }
 
-/* In coins, what so many contracts are worth: of 100 dollars on bitcoin, of 10 on any other. */
-static int64_t coins(const struct market *m)
+/* In coins, what so many contracts are worth: of 100 dollars on bitcoin, of 10 on any other. Of
+ * cheap coins these are more than 64 bits hold. */
+static void coins(struct text *t, const struct market *m)
 {
+    char fraction[16];
+    struct text f = text_into(fraction, sizeof fraction);
     int dollars = strncmp(m->name, "BTCUSD_", 7) == 0 ? 100 : 10;
     wide worth = (wide)(m->volume / m->lot) * dollars * MARKET_UNIT;
     wide n = worth * MARKET_UNIT / m->trade.price;
-    return n > INT64_MAX ? 0 : (int64_t)n;
+    text_decimal(&f, (int64_t)(n % MARKET_UNIT), 8);
+    text_int(t, (int64_t)(n / MARKET_UNIT));
+    text_bytes(t, fraction + 1, text_len(&f) - 1);
 }
 
 static void turnover(struct text *t, const struct stream *st, const struct market *m)
 {
-    bool coinm = binance_is_coinm(st->session);
     unsigned n = digits(m->tick) + digits(m->lot);
     size(t, ",\"v\":\"", st, m, m->volume);
     text_put(t, ",\"q\":\"");
-    text_decimal(t, coinm ? coins(m) : m->quote_volume, coinm || n > 8 ? 8 : n);
+    if (binance_is_coinm(st->session))
+        coins(t, m);
+    else
+        text_decimal(t, m->quote_volume, n > 8 ? 8 : n);
     text_put(t, "\"");
 }
 
