@@ -120,3 +120,39 @@ T_TEST(no_damage_to_a_request_confuses_it)
     }
     hub_close(hub);
 }
+
+T_TEST(spot_is_pinged_every_20_seconds_and_futures_every_3_minutes)
+{
+    const struct sim_venue *spot[] = {&sim_venue_binance, &sim_venue_binance_us,
+                                      &sim_venue_binance_tr};
+    const struct sim_venue *futures[] = {&sim_venue_binance_usdm, &sim_venue_binance_coinm};
+    for (size_t i = 0; i < 3; i++) {
+        T_EQ(spot[i]->ping_ms, 20 * 1000);
+        T_EQ(spot[i]->pong_ms, 60 * 1000);
+        T_EQ(spot[i]->max_age_s, 24 * 3600);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        T_EQ(futures[i]->ping_ms, 3 * 60 * 1000);
+        T_EQ(futures[i]->pong_ms, 10 * 60 * 1000);
+        T_EQ(futures[i]->max_age_s, 24 * 3600);
+    }
+}
+
+T_TEST(contracts_are_told_from_other_names)
+{
+    static const char *const usdm[] = {"BTCUSDT", "1000SATSUSDT", "BTCUSDT_261225"};
+    static const char *const coinm[] = {"BTCUSD_PERP", "BTCUSD_261225", "LINKUSD_PERP"};
+    static const char *const neither[] = {"",           "BTC",         "USD_PERP",
+                                          "BTCUSD_261", "BTCUSD_perp", "BTCUSD_261225X",
+                                          "_261225",    "BTCUSD_PERPX"};
+    for (size_t i = 0; i < 3; i++) {
+        T_TRUE(sim_venue_binance_usdm.is_symbol(usdm[i]));
+        T_TRUE(!sim_venue_binance_coinm.is_symbol(usdm[i]));
+        T_TRUE(sim_venue_binance_coinm.is_symbol(coinm[i]));
+    }
+    for (size_t i = 0; i < sizeof neither / sizeof neither[0]; i++) {
+        T_TRUE(!sim_venue_binance_usdm.is_symbol(neither[i]));
+        T_TRUE(!sim_venue_binance_coinm.is_symbol(neither[i]));
+    }
+    T_TRUE(!sim_venue_binance_usdm.is_symbol("BTCUSDT_PERP"));
+}

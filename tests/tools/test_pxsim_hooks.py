@@ -119,8 +119,16 @@ def test_a_connection_with_a_subscription_is_kept():
             await ws.send("+BTCUSDT")
             assert await ws.recv() == "ok"
             await quiet(ws, 1.2)
-    for args in ["--rate", 0], ["--limits", "off", "--rate", 0]:
-        with hooked("hasty", *args) as sim:
+    with hooked("hasty", "--rate", 0) as sim:
+        run(client(sim))
+
+
+def test_without_limits_a_connection_may_subscribe_to_nothing_and_say_nothing():
+    async def client(sim):
+        async with websockets.connect(sim.url()) as ws:
+            await quiet(ws, 0.9)
+    for venue in "hasty_in_own_words", "idle_in_own_words":
+        with hooked(venue, "--limits", "off") as sim:
             run(client(sim))
 
 

@@ -38,12 +38,20 @@ static size_t spell(const struct hub *hub, const char *base, const char *quote, 
     return (size_t)snprintf(out, MARKET_NAME, "%s%s", base, quote);
 }
 
+/* The pair itself, or a contract on it. */
+static bool is_of(const struct hub *hub, const char *name, const char *pair)
+{
+    const struct sim_venue *v = hub->options.venue;
+    return strcmp(name, pair) == 0 ||
+           (v != NULL && v->is_contract_on != NULL && v->is_contract_on(name, pair));
+}
+
 static const struct market_default *default_of(const struct hub *hub, const char *name)
 {
     char spelled[MARKET_NAME];
     const struct market_default *d;
     for (size_t i = 0; (d = market_default(i)) != NULL; i++) {
-        if (spell(hub, d->base, d->quote, spelled) > 0 && strcmp(spelled, name) == 0)
+        if (spell(hub, d->base, d->quote, spelled) > 0 && is_of(hub, name, spelled))
             break;
     }
     return d;

@@ -42,6 +42,9 @@ struct sim_venue {
     size_t (*shutdown_notice)(const struct session *s, char *buf, size_t room);
     /* An instrument that may exist, in the venue's spelling. NULL: only the listed ones do. */
     bool (*is_symbol)(const char *name);
+    /* A contract on this pair, which is spelled as below: it costs what the pair does. NULL: there
+     * are no contracts besides the listed names. */
+    bool (*is_contract_on)(const char *name, const char *pair);
     /* The venue's name of a pair, of capital letters and digits or UTF-8. Returns its length, 0 if
      * the venue has no such pair or there is no room. NULL: base and quote, one behind the other.
      */

@@ -1,43 +1,16 @@
-/* Binance spot: what the client asks. After the venue's documentation (web-socket-streams.md) and,
- * where the wire differs from it, after recordings: errors come wrapped in {"error":...}, an
- * unknown symbol is accepted and silent, and so is a stream kind that does not exist. */
+/* Binance: what the client asks, on spot and of futures alike. After the venue's documentation
+ * (web-socket-streams.md) and, where the wire differs from it, after recordings: errors come
+ * wrapped in {"error":...}, an unknown symbol is accepted and silent, and so is a stream kind that
+ * does not exist. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "binance.h"
 #include "json.h"
-#include "text.h"
 
-#define STREAMS_MAX     1024
-#define REQUEST_MAX     8192 /* longer ones have been dropped without a word (recorded in 2020) */
-#define TARGET_MAX      8000 /* longer URLs have been refused (recorded in 2020) */
-#define ID_TEXT_MAX     36
-#define STREAM_NAME_MAX 64
-
-static const struct {
-    const char *suffix;
-    uint8_t kind, levels;
-} suffixes[] = {
-    {"trade", STREAM_TRADE, 0},
-    {"aggTrade", STREAM_AGGREGATE, 0},
-    {"bookTicker", STREAM_QUOTE, 0},
-    {"ticker", STREAM_TICKER, 0},
-    {"miniTicker", STREAM_MINI, 0},
-    {"avgPrice", STREAM_AVERAGE, 0},
-    {"depth", STREAM_DEPTH_1S, 0},
-    {"depth@1000ms", STREAM_DEPTH_1S, 0},
-    {"depth@100ms", STREAM_DEPTH_100MS, 0},
-    {"depth5", STREAM_BOOK_1S, 5},
-    {"depth10", STREAM_BOOK_1S, 10},
-    {"depth20", STREAM_BOOK_1S, 20},
-    {"depth5@1000ms", STREAM_BOOK_1S, 5},
-    {"depth10@1000ms", STREAM_BOOK_1S, 10},
-    {"depth20@1000ms", STREAM_BOOK_1S, 20},
-    {"depth5@100ms", STREAM_BOOK_100MS, 5},
-    {"depth10@100ms", STREAM_BOOK_100MS, 10},
-    {"depth20@100ms", STREAM_BOOK_100MS, 20},
-};
+#define REQUEST_MAX 8192 /* longer ones have been dropped without a word (recorded in 2020) */
+#define ID_TEXT_MAX 36
 
 /* What a request was understood as, before anything is done about it. */
 struct request {
@@ -48,7 +21,7 @@ struct request {
 
 static void reply(struct session *s, const struct request *r, const char *result, size_t len)
 {
-    char buf[STREAMS_MAX * (STREAM_NAME_MAX + 4)];
+    char buf[BINANCE_STREAMS_MAX * (BINANCE_NAME_MAX + 4)];
     struct text t = text_into(buf, sizeof buf);
     text_put(&t, "{\"result\":");
     text_bytes(&t, result, len);
@@ -90,57 +63,12 @@ static void fail_at(struct session *s, const struct request *r, int code, const 
     fail(s, r, code, msg);
 }
 
-/* A symbol, '@' and a kind; or '!' and the name of an all-market stream. Any such may be asked for.
- */
-static bool well_formed(const char *name)
-{
-    const char *at = strchr(name, '@');
-    if (name[0] == '\0' || (name[0] != '!' && (at == NULL || at == name || at[1] == '\0')))
-        return false;
-    for (const char *c = name; *c != '\0'; c++) {
-        if ((unsigned char)*c <= ' ' || *c == '/' || *c == '"' || *c == '\\' || *c == 0x7F)
-            return false;
-    }
-    return true;
-}
-
-/* Symbols are lower case in stream names; an upper-case one exists for nobody. */
-static bool upper(const char *name, size_t len, char *out)
-{
-    for (size_t i = 0; i < len; i++) {
-        if (name[i] >= 'A' && name[i] <= 'Z')
-            return false;
-        out[i] = (char)(name[i] >= 'a' && name[i] <= 'z' ? name[i] - 'a' + 'A' : name[i]);
-    }
-    out[len] = '\0';
-    return true;
-}
-
-static int subscribe(struct session *s, const char *name)
-{
-    char symbol[STREAM_NAME_MAX];
-    size_t len = strcspn(name, "@");
-    enum stream_kind kind = STREAM_SILENT;
-    unsigned levels = 0;
-    if (strcmp(name, "!miniTicker@arr") == 0) {
-        kind = STREAM_ALL_MINI;
-    } else if (name[0] != '!' && len < MARKET_NAME && upper(name, len, symbol)) {
-        for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
-            if (strcmp(name + len + 1, suffixes[i].suffix) == 0) {
-                kind = (enum stream_kind)suffixes[i].kind;
-                levels = suffixes[i].levels;
-            }
-        }
-    }
-    return hub_subscribe(s, name, kind, levels, symbol);
-}
-
 /* All names are looked at before the first is acted on: a request is taken or refused as a whole.
  */
 static bool check_names(struct session *s, const struct request *r, size_t *ret_count)
 {
     struct json item;
-    char name[STREAM_NAME_MAX];
+    char name[BINANCE_NAME_MAX];
     size_t cursor = 0;
     *ret_count = 0;
     while (json_next(r->params, &cursor, &item)) {
@@ -149,7 +77,7 @@ static bool check_names(struct session *s, const struct request *r, size_t *ret_
             fail_at(s, r, 2, "Invalid request: invalid type, expected a string", &where);
             return false;
         }
-        if (json_text(item, name, sizeof name) < 0 || !well_formed(name)) {
+        if (json_text(item, name, sizeof name) < 0 || !binance_well_formed(name)) {
             fail(s, r, 2, "Invalid request: invalid stream");
             return false;
         }
@@ -161,17 +89,17 @@ static bool check_names(struct session *s, const struct request *r, size_t *ret_
 static void on_subscribe(struct session *s, const struct request *r)
 {
     struct json item;
-    char name[STREAM_NAME_MAX];
+    char name[BINANCE_NAME_MAX];
     size_t count, cursor = 0;
     if (!check_names(s, r, &count))
         return;
-    if (s->count + count > STREAMS_MAX) {
+    if (s->count + count > BINANCE_STREAMS_MAX) {
         fail(s, r, 4, "Too many subscriptions");
         return;
     }
     while (json_next(r->params, &cursor, &item)) {
         if (json_text(item, name, sizeof name) >= 0)
-            (void)subscribe(s, name); /* only memory can fail: the stream stays silent */
+            (void)binance_subscribe(s, name); /* only memory can fail: the stream stays silent */
     }
     hub_settle(s->hub, s->now.mono_ns);
     reply(s, r, "null", 4);
@@ -180,7 +108,7 @@ static void on_subscribe(struct session *s, const struct request *r)
 static void on_unsubscribe(struct session *s, const struct request *r)
 {
     struct json item;
-    char name[STREAM_NAME_MAX];
+    char name[BINANCE_NAME_MAX];
     size_t count, cursor = 0;
     if (!check_names(s, r, &count))
         return;
@@ -194,7 +122,7 @@ static void on_unsubscribe(struct session *s, const struct request *r)
 
 static void on_list(struct session *s, const struct request *r)
 {
-    char buf[STREAMS_MAX * (STREAM_NAME_MAX + 3)];
+    char buf[BINANCE_STREAMS_MAX * (BINANCE_NAME_MAX + 3)];
     struct text t = text_into(buf, sizeof buf);
     text_put(&t, "[");
     for (size_t i = 0; i < s->count; i++) {
@@ -212,7 +140,7 @@ static bool property(struct session *s, const struct request *r, size_t wanted,
 {
     struct json item;
     size_t cursor = 0, count = 0;
-    char name[STREAM_NAME_MAX] = "";
+    char name[BINANCE_NAME_MAX] = "";
     bool named = false;
     *ret_value = (struct json){0};
     for (; json_next(r->params, &cursor, &item); count++) {
@@ -328,7 +256,7 @@ static void binance_text(struct session *s, const char *text, size_t len)
     }
     struct json method = json_member(root, "method");
     struct request r = {.params = json_member(root, "params")};
-    char name[STREAM_NAME_MAX];
+    char name[BINANCE_NAME_MAX];
     struct json_error end = {.line = 1, .column = len};
     if (root.at[0] != '{') {
         fail_at(s, NULL, 2, "Invalid request: invalid type, expected struct Request", &end);
@@ -360,102 +288,34 @@ static void binance_text(struct session *s, const char *text, size_t len)
     unknown_method(s, &r, name);
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+#define BINANCE_VENUE(venue)                                                            \
+    .name = #venue, .max_age_s = 86400, .attempts_per_5min = 300, .text = binance_text, \
+    .write = binance_write, .gap_in_ids = true
 
-static void percent_decode(char *s)
-{
-    char *out = s;
-    for (; *s != '\0'; s++) {
-        int high = s[0] == '%' ? hex_digit(s[1]) : -1;
-        int low = high >= 0 ? hex_digit(s[2]) : -1;
-        if (low > 0 || (low == 0 && high > 0)) {
-            *out++ = (char)(high << 4 | low);
-            s += 2;
-        } else {
-            *out++ = *s;
-        }
-    }
-    *out = '\0';
-}
+/* Venues of spot: they differ in name alone. */
+#define SPOT(venue)                                                                \
+    BINANCE_VENUE(venue), .ping_ms = 20000, .pong_ms = 60000, .messages_per_s = 5, \
+                          .open = binance_open, .is_symbol = binance_is_symbol,    \
+                          .shutdown_notice = binance_shutdown_notice
 
-/* A list of names between slashes: names that are not well formed are passed over in silence, and
- * nothing is acknowledged. */
-static int open_streams(struct session *s, char *names)
-{
-    percent_decode(names);
-    char *rest = NULL;
-    for (char *name = strtok_r(names, "/", &rest); name != NULL;
-         name = strtok_r(NULL, "/", &rest)) {
-        if (s->count >= STREAMS_MAX)
-            return 400;
-        if (strlen(name) < STREAM_NAME_MAX && well_formed(name) && subscribe(s, name) < 0)
-            return 503;
-    }
-    return 0;
-}
+/* No notice of a planned end is documented for futures. */
+#define FUTURES(venue)                                                                \
+    BINANCE_VENUE(venue), .ping_ms = 180000, .pong_ms = 600000, .messages_per_s = 10, \
+                          .is_contract_on = binance_is_contract_on
 
-static int open_query(struct session *s, char *query, bool combined)
-{
-    int status = 0;
-    char *rest = NULL;
-    char *pair = strtok_r(query, "&", &rest);
-    for (; pair != NULL && status == 0; pair = strtok_r(NULL, "&", &rest)) {
-        if (strcmp(pair, "timeUnit=MICROSECOND") == 0 || strcmp(pair, "timeUnit=microsecond") == 0)
-            s->micros = true;
-        else if (combined && strncmp(pair, "streams=", 8) == 0)
-            status = open_streams(s, pair + 8);
-    }
-    return status;
-}
+const struct sim_venue sim_venue_binance = {SPOT(binance)};
+const struct sim_venue sim_venue_binance_us = {SPOT(binance_us)};
+const struct sim_venue sim_venue_binance_tr = {SPOT(binance_tr)};
 
-static int binance_open(struct session *s, char *target)
-{
-    if (strlen(target) > TARGET_MAX)
-        return 414;
-    char *query = strchr(target, '?');
-    if (query != NULL)
-        *query++ = '\0';
-    int status = 0;
-    s->wrapped = strcmp(target, "/stream") == 0 || strcmp(target, "/stream/") == 0;
-    if (strncmp(target, "/ws/", 4) == 0)
-        status = open_streams(s, target + 4);
-    else if (!s->wrapped && strcmp(target, "/ws") != 0)
-        status = 404;
-    if (status == 0 && query != NULL)
-        status = open_query(s, query, s->wrapped);
-    if (status == 0)
-        hub_settle(s->hub, s->now.mono_ns);
-    return status;
-}
+const struct sim_venue sim_venue_binance_usdm = {
+    FUTURES(binance_usdm),
+    .open = binance_usdm_open,
+    .is_symbol = binance_usdm_is_symbol,
+};
 
-static bool binance_is_symbol(const char *name)
-{
-    size_t len = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789");
-    return name[len] == '\0' && len >= 5 && len <= 20;
-}
-
-/* Venues of this dialect: they differ in name alone. */
-#define BINANCE_VENUE(venue)                        \
-    const struct sim_venue sim_venue_##venue = {    \
-        .name = #venue,                             \
-        .ping_ms = 20000,                           \
-        .pong_ms = 60000,                           \
-        .max_age_s = 86400,                         \
-        .messages_per_s = 5,                        \
-        .attempts_per_5min = 300,                   \
-        .open = binance_open,                       \
-        .text = binance_text,                       \
-        .write = binance_write,                     \
-        .is_symbol = binance_is_symbol,             \
-        .gap_in_ids = true,                         \
-        .shutdown_notice = binance_shutdown_notice, \
-    }
-
-BINANCE_VENUE(binance);
-BINANCE_VENUE(binance_us);
+const struct sim_venue sim_venue_binance_coinm = {
+    FUTURES(binance_coinm),
+    .open = binance_open,
+    .is_symbol = binance_coinm_is_symbol,
+    .spell = binance_coinm_spell,
+};
