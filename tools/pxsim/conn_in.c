@@ -77,8 +77,9 @@ static size_t message_max(const struct conn *c)
 
 static void too_big(struct conn *c)
 {
+    const char *reason = c->server->options->venue->frame_reason;
     c->server->violations++;
-    conn_end(c, 1009, "Message too big");
+    conn_end(c, 1009, reason != NULL ? reason : "Message too big");
 }
 
 /* Fragments are put together in a buffer of their own, which most clients never need. */

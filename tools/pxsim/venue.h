@@ -21,6 +21,7 @@ struct sim_venue {
     unsigned subscribe_within_ms; /* a connection without a subscription then is ended; 0: never */
     unsigned idle_ms;             /* the client says nothing for so long: ended; 0: never */
     size_t frame_max;             /* a longer message of the client ends with 1009; 0: 65,520 */
+    const char *frame_reason;     /* of that 1009; NULL: pxsim's own words */
     struct sim_close subscribe_close, idle_close;
     bool binary;     /* what the client is told comes in binary messages */
     bool gap_in_ids; /* the fault sequence-gap skips trade ids, and leaves no message out */
