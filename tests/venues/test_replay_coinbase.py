@@ -16,3 +16,9 @@ def test_coinbase_frames_of_the_present_give_every_tick_digit_for_digit():
 def test_coinbase_advanced_trade_frames_give_every_tick_digit_for_digit():
     assert_equal("coinbase_at", "samples/coinbase_at.samples.jsonl",
                  "expected/coinbase_at.samples.expected.jsonl")
+
+
+def test_coinbase_session_gives_every_top_of_its_books():
+    assert_book_equal("coinbase", "coinbase.jsonl", "expected/coinbase.book.jsonl")
+    assert_book_equal("coinbase", "samples/coinbase.samples.jsonl",
+                      "expected/coinbase.samples.book.jsonl")
