@@ -1,4 +1,5 @@
 """pxsim as an independent client of Coinbase Exchange and of Advanced Trade meets it."""
+import asyncio
 import contextlib
 import json
 import re
@@ -84,19 +85,38 @@ def seconds(text):
 
 
 class Book:
-    """A client's own book of one product."""
+    """A client's own book of one product. What a change says was not so before."""
 
-    def __init__(self):
-        self.sides = None
+    def __init__(self, bid, ask):
+        self.sides = {bid: {}, ask: {}}
+
+    @classmethod
+    def of(cls, snapshot):
+        book = cls("buy", "sell")
+        for key, side in ("bids", "buy"), ("asks", "sell"):
+            prices = [Decimal(price) for price, _ in snapshot[key]]
+            assert prices == sorted(prices, reverse=side == "buy")
+            for price, size in snapshot[key]:
+                book.set(side, price, size)
+        return book
 
     def set(self, side, price, size):
+        levels, price = self.sides[side], Decimal(price)
+        assert levels.get(price, "0.00000000") != size
         if Decimal(size) == 0:
-            del self.sides[side][Decimal(price)]  # what is taken away was there
+            del levels[price]
         else:
-            self.sides[side][Decimal(price)] = size
+            levels[price] = size
+
+    def change(self, l2update):
+        for change in l2update["changes"]:
+            self.set(*change)
+        return self.top()
 
     def top(self):
-        return max(self.sides["bid"]), min(self.sides["ask"])
+        bids, asks = self.sides.values()
+        assert len(bids) == len(asks) == 20 and max(bids) < min(asks)
+        return max(bids), min(asks)
 
 
 # Exchange
@@ -185,56 +205,40 @@ def test_a_heartbeat_comes_each_second_and_knows_the_last_trade():
 def test_a_snapshot_and_the_changes_after_it_make_one_book():
     async def client(c):
         await c.ask("subscribe", ["level2_batch", "ticker"], ["BTC-USD"])
-        book, moved = Book(), set()
-        for _ in range(400):
-            m = await c.next()
+        book, tops = None, set()
+        while len(tops) < 2:  # the best prices move now and then
+            m = await c.next(lambda m: m["type"] != "ticker")
             if m["type"] == "snapshot":
-                assert book.sides is None
-                book.sides = {"bid": {}, "ask": {}}
-                for key, side in ("bids", "bid"), ("asks", "ask"):
-                    for price, size in m[key]:
-                        book.set(side, price, size)
-                prices = [Decimal(p) for p, _ in m["bids"]]
-                assert prices == sorted(prices, reverse=True)
-            elif m["type"] == "l2update":
-                for side, price, size in m["changes"]:
-                    book.set({"buy": "bid", "sell": "ask"}[side], price, size)
-                bid, ask = book.top()
-                assert bid < ask
-                assert all(len(s) == 20 for s in book.sides.values())
-                moved.add((bid, ask))
-                if len(moved) > 2:
-                    return
-        pytest.fail("the best prices never moved")
+                assert book is None
+                book = Book.of(m)
+            else:
+                tops.add(book.change(m))
     session(client)
 
 
-async def follow(c, book, changes):
-    for _ in range(changes):
-        for side, price, size in (await c.next())["changes"]:
-            book.set({"buy": "bid", "sell": "ask"}[side], price, size)
-        assert all(len(s) == 20 for s in book.sides.values())
+async def follow(c, books, products, changes):
+    """Read until each product has its snapshot and so many changes."""
+    left = dict.fromkeys(products, changes)
+    while any(n > 0 for n in left.values()):
+        m = await c.next(lambda m: m["type"] in ("snapshot", "l2update"))
+        if m["type"] == "snapshot":
+            assert m["product_id"] not in books
+            books[m["product_id"]] = Book.of(m)
+        else:
+            books[m["product_id"]].change(m)
+            left[m["product_id"]] -= 1
 
 
-def test_a_second_client_in_mid_stream_gets_a_snapshot_that_its_changes_fit():
+def test_clients_in_mid_stream_get_snapshots_that_their_changes_fit():
+    products = [f"AB{n}-USD" for n in range(200)]
+
     async def client(sim):
         async with contextlib.AsyncExitStack() as stack:
-            books = []
-            for _ in range(3):
-                ws = await stack.enter_async_context(websockets.connect(sim.url("/")))
-                c, book = Client(ws), Book()
-                await c.ask("subscribe", ["level2_batch"], ["BTC-USD"])
-                m = await c.next()
-                assert m["type"] == "snapshot"
-                book.sides = {"bid": {}, "ask": {}}
-                for key, side in ("bids", "bid"), ("asks", "ask"):
-                    for price, size in m[key]:
-                        book.set(side, price, size)
-                books.append((c, book))
-                for c, book in books:  # time passes, and the others' books with it
-                    await follow(c, book, 2)
-            for c, book in books:
-                await follow(c, book, 6)
+            for _ in range(4):
+                c = Client(await stack.enter_async_context(
+                    websockets.connect(sim.url("/"), max_queue=None)))
+                await c.ask("subscribe", ["level2_batch"], products)
+                await follow(c, {}, products, 2)
     with pxsim(venue="coinbase") as sim:
         run(client(sim))
 
@@ -291,6 +295,7 @@ def test_bursts_of_twenty_messages_pass_and_more_are_refused_for_a_while():
         start = time.monotonic()
         while (await c.ask("subscribe", ["heartbeat"], ["BTC-USD"]))["type"] == "error":
             assert time.monotonic() < start + 5
+            await asyncio.sleep(0.05)
     session(client)
 
 
@@ -376,18 +381,15 @@ def test_advanced_trades_and_tickers_begin_with_a_snapshot():
 def test_advanced_snapshot_and_the_changes_after_it_make_one_book():
     async def client(c):
         await c.ask_at("subscribe", "level2", ["BTC-USD"])
-        book = Book()
+        book = Book("bid", "offer")
         for n in range(10):
             event = at_events(await c.next(), "l2_data")
             assert event["type"] == ("snapshot" if n == 0 else "update")
             assert event["product_id"] == "BTC-USD"
-            if n == 0:
-                book.sides = {"bid": {}, "offer": {}}
             for u in event["updates"]:
                 assert set(u) == {"side", "event_time", "price_level", "new_quantity"}
                 book.set(u["side"], u["price_level"], u["new_quantity"])
-            assert max(book.sides["bid"]) < min(book.sides["offer"])
-            assert all(len(s) == 20 for s in book.sides.values())
+            book.top()
     session(client, "coinbase_at")
 
 
