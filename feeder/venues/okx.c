@@ -10,7 +10,6 @@
 #include "venue.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -470,15 +469,20 @@ static int okx_on_text(struct json *json, const char *frame, size_t len,
                                                                   : take_frame(&d, &root, &whole));
 }
 
-/* The digits as the venue wrote them, point and trailing zeros too. */
+/* The digits as the venue wrote them, point and trailing zeros too. A book has no negative ones. */
 static uint32_t add_decimal(uint32_t crc, struct px_decimal value, bool first)
 {
-    char digits[64], text[sizeof digits + 2]; /* 19 digits or 31 zeros, and a sign */
-    int decimals = -value.exponent;
-    int len = snprintf(digits, sizeof digits, "%0*" PRId64, decimals + 1, value.mantissa);
-    len = snprintf(text, sizeof text, "%s%.*s%s%s", first ? "" : ":", len - decimals, digits,
-                   decimals > 0 ? "." : "", digits + len - decimals);
-    return book_crc32(crc, text, (size_t)len);
+    char text[64]; /* 19 digits, or 31 zeros */
+    char *at = text + sizeof text;
+    uint64_t left = (uint64_t)value.mantissa;
+    for (int place = 0; left != 0 || place <= -value.exponent; place++, left /= 10) {
+        if (place != 0 && place == -value.exponent)
+            *--at = '.';
+        *--at = (char)('0' + left % 10);
+    }
+    if (!first)
+        *--at = ':';
+    return book_crc32(crc, at, (size_t)(text + sizeof text - at));
 }
 
 #define CHECKSUM_LEVELS 25
