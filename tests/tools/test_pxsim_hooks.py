@@ -117,10 +117,18 @@ def test_faults_of_a_binary_venue_are_binary():
             assert rest.startswith(b"".join(heads))
             s.close()
             return rest[behind]
-    assert begins("giant-frame:1000", 0) == 0x82
     assert begins("half-frame:0", 0) == 0x82
     assert begins("endless-fragments:100", 0) == 0x02
     assert begins("endless-fragments:100", 102) == 0x00  # each further one continues
+
+
+def test_a_giant_frame_of_a_binary_venue_is_binary():
+    with hooked("binary", "--rate", 1000, "--fault", "giant-frame:1000") as sim:
+        s, rest = sim.upgraded("/")
+        s.sendall(said(b"+BTC-USDT"))
+        frames, _, _ = receive_until(s, rest, lambda f, r: any(len(p) == 1000 for _, _, p in f))
+        assert {op for _, op, _ in frames} == {OP_BINARY}
+        s.close()
 
 
 def test_a_message_longer_than_the_venue_takes_ends_with_1009():
