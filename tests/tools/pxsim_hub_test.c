@@ -297,6 +297,7 @@ T_TEST(a_beat_comes_once_a_second_whatever_happens)
         hub_settle(hub, 10 * S);
         run(10 * S, 12 * S);
         T_EQ(heard[0], 20);
+        T_TRUE(hub_run(hub, (struct sim_time){.mono_ns = 12 * S}) == UINT64_MAX);
         hub_close(hub);
     }
 }

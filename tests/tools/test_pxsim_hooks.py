@@ -12,6 +12,11 @@ HOOKS = Path(os.environ.get("PX_BUILD", "build")) / "tests" / "pxsim_hooks"
 OP_TEXT, OP_BINARY, OP_CLOSE, OP_PING = 1, 2, 8, 9
 
 
+def said(text):
+    """A client's message as bytes, short and masked with nothing."""
+    return bytes([0x81, 0x80 | len(text), 0, 0, 0, 0]) + text
+
+
 def hooked(venue, *args):
     return pxsim(*args, venue=venue, program=HOOKS)
 
@@ -54,11 +59,32 @@ def test_a_venue_has_its_turn_once_a_second_and_knows_how_long_it_said_nothing()
         run(client(sim))
 
 
+def quiet_under(*args):
+    """For how long, in ms, nothing was said before each of two beats."""
+    quiet_ms = []
+    async def client(sim):
+        async with websockets.connect(sim.url()) as ws:
+            await ws.send("+BTCUSDT")
+            while len(quiet_ms) < 2:
+                word, *rest = (await ws.recv()).split()
+                if word == "beat":
+                    quiet_ms.append(int(rest[1]))
+    with hooked("beating", *args) as sim:
+        run(client(sim))
+    return quiet_ms
+
+
+def test_market_data_and_replays_break_the_silence(tmp_path):
+    (tmp_path / "r.jsonl").write_text('{"a":1}\n' * 100)
+    assert max(quiet_under("--rate", 20)) < 600
+    assert max(quiet_under("--rate", 20, "--replay", tmp_path / "r.jsonl")) < 600
+    assert min(quiet_under("--rate", 0)) > 600
+
+
 def test_a_venue_of_binary_messages_sends_no_text():
     with hooked("binary", "--rate", 1000) as sim:
         s, rest = sim.upgraded("/")
-        text = b"+BTC-USDT"
-        s.sendall(bytes([0x81, 0x80 | len(text), 0, 0, 0, 0]) + text)
+        s.sendall(said(b"+BTC-USDT"))
         frames, _, _ = receive_until(s, rest, lambda f, r: len(f) >= 20)
         assert {op for _, op, _ in frames} == {OP_BINARY}
         assert [p for _, _, p in frames[:2]] == [b"hello", b"ok"]
@@ -70,11 +96,39 @@ def test_a_replay_of_a_binary_venue_is_binary(tmp_path):
     for fault in [], ["--fault", "duplicate:1"]:
         with hooked("binary", "--replay", tmp_path / "r.jsonl", *fault) as sim:
             s, rest = sim.upgraded("/")
-            s.sendall(b"\x81\x83\0\0\0\0+AB")
+            s.sendall(said(b"+AB"))
             frames, _, _ = receive_until(s, rest, lambda f, r: len(f) >= 4)
             assert {op for _, op, _ in frames} == {OP_BINARY}
             assert frames[2][2] == b'{"a":1}'
             s.close()
+
+
+def test_faults_of_a_binary_venue_are_binary():
+    def begins(fault, skip):
+        with hooked("binary", "--rate", 1000, "--fault", fault) as sim:
+            s, rest = sim.upgraded("/")
+            s.sendall(said(b"+BTC-USDT"))
+            heads = [b"\x82\x05hello", b"\x82\x02ok"]
+            behind = len(b"".join(heads)) + skip
+            while len(rest) <= behind:
+                more = s.recv(65536)
+                assert more
+                rest += more
+            assert rest.startswith(b"".join(heads))
+            s.close()
+            return rest[behind]
+    assert begins("half-frame:0", 0) == 0x82
+    assert begins("endless-fragments:100", 0) == 0x02
+    assert begins("endless-fragments:100", 102) == 0x00  # each further one continues
+
+
+def test_a_giant_frame_of_a_binary_venue_is_binary():
+    with hooked("binary", "--rate", 1000, "--fault", "giant-frame:1000") as sim:
+        s, rest = sim.upgraded("/")
+        s.sendall(said(b"+BTC-USDT"))
+        frames, _, _ = receive_until(s, rest, lambda f, r: any(len(p) == 1000 for _, _, p in f))
+        assert {op for _, op, _ in frames} == {OP_BINARY}
+        s.close()
 
 
 def test_a_message_longer_than_the_venue_takes_ends_with_1009():
@@ -161,6 +215,16 @@ def test_a_dialect_ends_a_connection_with_a_code_and_a_reason():
         for _ in range(10):
             run(client(sim))
         assert time.monotonic() - start < 5  # the closing handshake is one of two, not a timeout
+
+
+def test_what_a_client_says_behind_the_reason_of_its_end_is_not_heard():
+    with hooked("plain") as sim:
+        s, rest = sim.upgraded("/")
+        s.sendall(said(b"close") + said(b"more"))
+        frames, _, _ = receive_until(s, rest, lambda f, r: any(op == OP_CLOSE for _, op, _ in f))
+        assert [(op, p) for _, op, p in frames] == [
+            (OP_TEXT, b"ok"), (OP_CLOSE, (4321).to_bytes(2, "big") + b"as asked")]
+        s.close()
 
 
 def test_a_venue_without_pings_sends_none():
