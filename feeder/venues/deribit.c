@@ -119,26 +119,8 @@ static int take_optional(struct decode *d, const struct decode_fields *f, enum d
     return 0;
 }
 
-/* The taker's. */
-static int take_side(struct decode *d, const struct json_item *item, uint16_t *flags)
-{
-    struct json_text side;
-    char show[FIELD_SHOW_MAX];
-    int rc = field_text(&d->refusal, item, "direction", &side);
-    if (rc != 0)
-        return rc;
-    if (DECODE_IS(side, "buy"))
-        *flags |= PX_SIDE_BUY;
-    else if (DECODE_IS(side, "sell"))
-        *flags |= PX_SIDE_SELL;
-    else
-        return refuse(&d->refusal, REFUSED_RANGE, "direction \"%s\" is neither buy nor sell",
-                      field_show(side, show));
-    return 0;
-}
-
 /* trade_id ("ETH-207325731") counts the trades of a currency, trade_seq those of the instrument,
- * one by one: what is missing in it is missing here. */
+ * one by one: what is missing in it is missing here. direction is the taker's. */
 static int take_trade(struct decode *d, void *user)
 {
     struct refusal *r = &d->refusal;
@@ -154,7 +136,7 @@ static int take_trade(struct decode *d, void *user)
         (rc = field_id(r, decode_field(&f, DATA_NUMBER), "trade_seq", &event.venue_id)) != 0 ||
         (rc = take_decimal(d, &f, DATA_PRICE, &t->price)) != 0 ||
         (rc = take_decimal(d, &f, DATA_AMOUNT, &t->size)) != 0 ||
-        (rc = take_side(d, decode_field(&f, DATA_SIDE), &event.flags)) != 0)
+        (rc = field_side(r, decode_field(&f, DATA_SIDE), "direction", &event.flags)) != 0)
         return rc;
     event.trade_id = id.at;
     event.trade_id_len = (uint32_t)id.len;
@@ -229,7 +211,7 @@ static int add_level(struct levels *l, bool ask)
                            *size = n > 2 ? &part[2] : NULL;
     bool gone = decode_says(word, "delete");
     if (!gone && !decode_says(word, "new") && !decode_says(word, "change"))
-        return refuse(r, REFUSED_RANGE, "a level of the %s side is neither new, change nor delete",
+        return refuse(r, REFUSED_TYPE, "a level of the %s side is neither new, change nor delete",
                       ask ? "ask" : "bid");
     if (gone && (rc = field_decimal(r, size, "amount", &amount)) == 0 && amount.mantissa != 0)
         rc = refuse(r, REFUSED_RANGE, "a deleted level of the %s side has an amount",
@@ -276,7 +258,7 @@ static int take_numbers(struct decode *d, const struct decode_fields *f, struct 
     }
     book->snapshot = decode_says(decode_field(f, DATA_TYPE), "snapshot");
     if (!book->snapshot && !decode_says(decode_field(f, DATA_TYPE), "change"))
-        return refuse(r, REFUSED_RANGE, "type is neither snapshot nor change");
+        return refuse(r, REFUSED_TYPE, "type is neither snapshot nor change");
     book->has_seq = true;
     book->has_prev = !book->snapshot;
     int rc = field_id(r, decode_field(f, DATA_CHANGE), "change_id", &book->seq);
