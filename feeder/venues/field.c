@@ -298,3 +298,18 @@ int field_text(struct refusal *r, const struct json_item *item, const char *name
     *out = item->text;
     return 0;
 }
+
+int field_side(struct refusal *r, const struct json_item *item, const char *name, uint16_t *flags)
+{
+    struct json_text side;
+    char show[FIELD_SHOW_MAX];
+    int rc = field_text(r, item, name, &side);
+    if (rc != 0)
+        return rc;
+    bool buy = side.len == 3 && memcmp(side.at, "buy", 3) == 0;
+    if (!buy && (side.len != 4 || memcmp(side.at, "sell", 4) != 0))
+        return refuse(r, REFUSED_TYPE, "%s \"%s\" is neither buy nor sell", name,
+                      field_show(side, show));
+    *flags |= buy ? PX_SIDE_BUY : PX_SIDE_SELL;
+    return 0;
+}

@@ -68,6 +68,9 @@ int field_trade_id(struct refusal *r, const struct json_item *item, const char *
  * ninth are cut. */
 int field_rfc3339(struct refusal *r, const struct json_item *item, const char *name, int64_t *out);
 
+/* "buy" or "sell", as PX_SIDE_* in *flags. */
+int field_side(struct refusal *r, const struct json_item *item, const char *name, uint16_t *flags);
+
 int field_bool(struct refusal *r, const struct json_item *item, const char *name, bool *out);
 int field_text(struct refusal *r, const struct json_item *item, const char *name,
                struct json_text *out);

@@ -44,20 +44,6 @@ static const struct decode_name trade_names[TRADE_NAMES] = {
     [TRADE_ID] = DECODE_NAME("trade_id"),   [TRADE_TIME] = DECODE_NAME("timestamp"),
 };
 
-static int take_side(struct decode *d, const struct json_item *item, uint16_t *flags)
-{
-    struct json_text side;
-    char show[FIELD_SHOW_MAX];
-    int rc = field_text(&d->refusal, item, "side", &side);
-    if (rc != 0)
-        return rc;
-    if (!DECODE_IS(side, "buy") && !DECODE_IS(side, "sell"))
-        return refuse(&d->refusal, REFUSED_TYPE, "side \"%s\" is neither buy nor sell",
-                      field_show(side, show));
-    *flags |= DECODE_IS(side, "buy") ? PX_SIDE_BUY : PX_SIDE_SELL;
-    return 0;
-}
-
 /* trade_id counts the trades of a symbol one by one: "a sequence number, unique per book". */
 static int take_trade(struct decode *d, void *user)
 {
@@ -69,7 +55,7 @@ static int take_trade(struct decode *d, void *user)
     struct decode_fields f;
     int rc = kraken_element(d, trade_names, TRADE_NAMES, &f);
     if (rc != 0 || (rc = decode_symbol(d, decode_field(&f, TRADE_SYMBOL), "symbol", &event)) != 0 ||
-        (rc = take_side(d, decode_field(&f, TRADE_SIDE), &event.flags)) != 0 ||
+        (rc = field_side(r, decode_field(&f, TRADE_SIDE), "side", &event.flags)) != 0 ||
         (rc = field_decimal(r, decode_field(&f, TRADE_PRICE), "price", &t->price)) != 0 ||
         (rc = field_decimal(r, decode_field(&f, TRADE_QTY), "qty", &t->size)) != 0 ||
         (rc = field_id(r, decode_field(&f, TRADE_ID), "trade_id", &t->trade_id)) != 0 ||

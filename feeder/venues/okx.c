@@ -101,23 +101,6 @@ static int take_common(struct decode *d, const struct frame *frame, const struct
     return field_time_text(r, decode_field(f, DATA_TIME), "ts", &event->exch_ns);
 }
 
-static int take_side(struct decode *d, const struct json_item *item, uint16_t *flags)
-{
-    struct json_text side;
-    char show[FIELD_SHOW_MAX];
-    int rc = field_text(&d->refusal, item, "side", &side);
-    if (rc != 0)
-        return rc;
-    if (DECODE_IS(side, "buy"))
-        *flags |= PX_SIDE_BUY;
-    else if (DECODE_IS(side, "sell"))
-        *flags |= PX_SIDE_SELL;
-    else
-        return refuse(&d->refusal, REFUSED_RANGE, "side \"%s\" is neither buy nor sell",
-                      field_show(side, show));
-    return 0;
-}
-
 /* Fills of one order at one price are merged (`count`), so ids leave some out: they rise, but are
  * not consecutive. */
 static int take_trade(struct decode *d, void *user)
@@ -133,7 +116,7 @@ static int take_trade(struct decode *d, void *user)
                              &id)) != 0 ||
         (rc = field_decimal(r, decode_field(&f, DATA_PRICE), "px", &t->price)) != 0 ||
         (rc = field_decimal(r, decode_field(&f, DATA_SIZE), "sz", &t->size)) != 0 ||
-        (rc = take_side(d, decode_field(&f, DATA_SIDE), &event.flags)) != 0)
+        (rc = field_side(r, decode_field(&f, DATA_SIDE), "side", &event.flags)) != 0)
         return rc;
     event.venue_id = (event.flags & PX_FLAG_HASHED) != 0 ? 0 : t->trade_id;
     event.trade_id = id.at;
