@@ -106,7 +106,7 @@ static const char *begin(struct fold *f, struct place *p, const struct venue_boo
     if (m->first && m->snapshot) {
         book_clear(&p->book);
         p->depth = m->depth;
-        p->has_seq = false;
+        p->has_seq = p->checked = false;
         p->state = PLACE_PARTWAY;
         return NULL;
     }
@@ -153,7 +153,8 @@ static const char *finish(struct fold *f, const struct px_venue *venue, struct p
         p->has_seq = true;
         p->seq = m->seq;
     }
-    if (m->has_checksum && venue->book_checksum != NULL) {
+    p->checked = m->has_checksum && venue->book_checksum != NULL;
+    if (p->checked) {
         uint32_t ours = venue->book_checksum(&p->book);
         if (ours != m->checksum)
             return because(f, "the checksum of the book is %" PRIu32 ", not %" PRIu32, ours,
@@ -219,6 +220,27 @@ static void book_event(struct fold *f, uint32_t source, const struct px_venue *v
         give_top(f, p, event, out);
 }
 
+static struct place *newest_of(struct fold *f, uint32_t source)
+{
+    return source < f->options.sources ? place_at(f, f->newest[source]) : NULL;
+}
+
+static bool stands(const struct place *p)
+{
+    return p->state == PLACE_PARTWAY || p->state == PLACE_WHOLE;
+}
+
+static void lose_unproved(struct fold *f, uint32_t source, const struct venue_event *bad,
+                          const struct venue_sink *out)
+{
+    for (struct place *p = newest_of(f, source); p != NULL; p = place_at(f, p->older)) {
+        bool meant = bad->symbol_len == 0 || (bad->symbol_len == p->symbol_len &&
+                                              memcmp(bad->symbol, p->symbol, p->symbol_len) == 0);
+        if (meant && place_is_book(p) && stands(p) && !p->has_seq && !p->checked)
+            lose(f, p, "a message was refused that may have changed it", out);
+    }
+}
+
 void fold_event(struct fold *f, uint32_t source, const struct px_venue *venue,
                 const struct venue_event *event, const struct venue_sink *out)
 {
@@ -236,6 +258,10 @@ void fold_event(struct fold *f, uint32_t source, const struct px_venue *venue,
         else if (!tops)
             give(out, event);
         return;
+    case VENUE_BAD:
+        give(out, event);
+        lose_unproved(f, source, event, out);
+        return;
     default:
         if (!tops || event->type != VENUE_TRADE)
             give(out, event);
@@ -245,11 +271,10 @@ void fold_event(struct fold *f, uint32_t source, const struct px_venue *venue,
 
 void fold_lose(struct fold *f, uint32_t source, const char *why, const struct venue_sink *out)
 {
-    struct place *p = source < f->options.sources ? place_at(f, f->newest[source]) : NULL;
-    for (; p != NULL; p = place_at(f, p->older)) {
+    for (struct place *p = newest_of(f, source); p != NULL; p = place_at(f, p->older)) {
         if (!place_is_book(p))
             p->known = 0;
-        else if (p->state == PLACE_PARTWAY || p->state == PLACE_WHOLE)
+        else if (stands(p))
             lose(f, p, why, out);
     }
 }

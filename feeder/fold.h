@@ -47,6 +47,9 @@ size_t fold_bytes(const struct fold_options *options);
  *    does a snapshot that is crossed: some venues' are for one message, the next one decides.
  *  - a VENUE_QUOTE or VENUE_TICKER of a partial venue: the same with what is `unchanged` filled in;
  *    nothing before all of its values are known.
+ *  - a VENUE_BAD: itself. What was refused may have been a change of a book: one whose messages
+ *    have neither numbers nor checksums would be wrong from then on and nobody would know. Such
+ *    books, of that symbol or else of the source, are lost.
  *  - all others: themselves.
  * A book that no room is left for gives one VENUE_RESYNC that says so, values that none is left for
  * one VENUE_BAD, and both nothing more until there is some. (That is remembered of as many as there

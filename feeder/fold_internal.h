@@ -22,12 +22,12 @@ struct place {
     uint32_t hash, source, stream;
     uint16_t symbol_len;
     char symbol[PX_SYMBOL_MAX];
-    uint8_t state; /* enum place_state */
-    uint8_t known; /* of value[], a bit each */
-    bool tell;     /* the next top is a quote, changed or not: the last one was in doubt */
-    bool has_seq;
-    uint32_t slot;  /* memory of the book */
-    uint32_t depth; /* as its snapshot has it */
+    uint8_t state;         /* enum place_state */
+    uint8_t known;         /* of value[], a bit each */
+    bool tell;             /* the next top is a quote, changed or not: the last one was in doubt */
+    bool has_seq, checked; /* what proves that a book is right */
+    uint32_t slot;         /* memory of the book */
+    uint32_t depth;        /* as its snapshot has it */
     uint64_t seq;
     struct book book;
     struct px_decimal value[FOLD_VALUES]; /* of a book: the top that was given last */

@@ -259,8 +259,9 @@ static enum order_place place_trade(struct publish *p, struct symbol *s,
     return order_of(&s->trade, ev->venue_id, ANEW_TRADES_MIN, p->at.mono_ns);
 }
 
-/* A replay is the venue's own repetition of earlier trades: what is new in it is published, and it
- * says nothing about holes. */
+/* A replay is the venue's own repetition of earlier trades: what is new in it is published.
+ * Adapters give it in the order of its ids, so that a hole before it is one: what was missed while
+ * there was no connection, and is too old for the replay. */
 static enum taken take_trade(struct publish *p, struct symbol *s, uint32_t slot,
                              const struct venue_event *ev, uint16_t *flags)
 {
@@ -276,7 +277,7 @@ static enum taken take_trade(struct publish *p, struct symbol *s, uint32_t slot,
         log_warning(p->from->venue->name,
                     "%.*s: trade ids begin anew (%" PRIu64 " after %" PRIu64 ")",
                     (int)ev->symbol_len, ev->symbol, ev->venue_id, before);
-    } else if (before != 0 && ev->consecutive && (ev->flags & PX_FLAG_REPLAY) == 0) {
+    } else if (before != 0 && ev->consecutive) {
         bool hole = !s->broken && ev->venue_id > before + 1;
         if (hole) {
             tell_gap(p, slot, before + 1, ev->venue_id - 1);
@@ -587,7 +588,7 @@ static void on_event(void *user, const struct venue_event *ev)
     struct publish *p = user;
     const struct venue_sink sink = {.event = on_folded, .user = p};
     bool values = ev->type == VENUE_QUOTE || ev->type == VENUE_TICKER;
-    if (ev->type == VENUE_BOOK || (values && p->from->venue->partial))
+    if (ev->type == VENUE_BOOK || ev->type == VENUE_BAD || (values && p->from->venue->partial))
         fold_event(p->fold, p->from->conn, p->from->venue, ev, &sink);
     else
         on_folded(p, ev);

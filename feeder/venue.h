@@ -38,7 +38,8 @@ enum venue_event_type {
                           last trade as the venue has it */
     VENUE_REPLY,       /* the venue asks for `text` to be sent back, now */
     VENUE_IGNORED,     /* a known frame that carries nothing for us (depth, kline, ...) */
-    VENUE_BAD          /* refused by us: text says why; nothing of it may be published */
+    VENUE_BAD          /* refused by us: text says why; nothing of it may be published; with the
+                          symbol, if it is known */
 };
 
 /* One level of a book. Size 0: it is gone. */

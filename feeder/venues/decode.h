@@ -25,7 +25,8 @@ struct decode decode_start(struct json *json, const struct venue_sink *sink, con
 
 void decode_give(struct decode *d, const struct venue_event *event);
 void decode_give_type(struct decode *d, enum venue_event_type type);
-/* d->refusal as one VENUE_BAD, and a new one begins. Returns -EBADMSG. */
+/* d->refusal as one VENUE_BAD, with the symbol if one was taken, and a new one begins. Returns
+ * -EBADMSG. */
 int decode_give_refusal(struct decode *d);
 /* What json_error() says, as one VENUE_BAD. Returns -EBADMSG. */
 int decode_refuse_json(struct decode *d);

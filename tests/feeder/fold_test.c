@@ -452,8 +452,36 @@ T_TEST(either_what_frames_state_comes_out_or_what_books_make_of_them)
         T_EQ(given_count, tops == 1 ? 1 : 4);
         feed_other(VENUE_BAD);
         feed_other(VENUE_IGNORED);
-        T_EQ(given_count, tops == 1 ? 3 : 6);
+        /* and the book, that nothing proves, is lost with the bad frame */
+        T_EQ(given_count, tops == 1 ? 4 : 7);
     }
+}
+
+static void feed_bad(const char *symbol)
+{
+    struct venue_event event = {
+        .type = VENUE_BAD, .symbol = symbol, .symbol_len = (uint16_t)strlen(symbol)};
+    fold_event(fold, 0, &plain, &event, &out);
+}
+
+T_TEST(a_refused_message_costs_the_book_that_it_may_have_changed_if_nothing_else_tells)
+{
+    start_with((struct fold_options){.books = 2, .depth = 4, .sources = 1});
+    feed(&plain, (struct message){SNAPSHOT, .level = {bid(10, 1), ask(12, 2)}});
+    feed_bad("Z"); /* another symbol's */
+    T_EQ(newest()->event.type, VENUE_BAD);
+    feed_bad("X");
+    T_EQ(newest()->event.type, VENUE_RESYNC);
+    feed_bad("X"); /* nothing more to lose */
+    T_EQ(newest()->event.type, VENUE_BAD);
+    feed(&plain, (struct message){SNAPSHOT, .level = {bid(10, 1), ask(12, 2)}});
+    T_EQ(newest()->event.type, VENUE_QUOTE);
+    feed_bad(""); /* anybody's */
+    T_EQ(newest()->event.type, VENUE_RESYNC);
+    const struct venue_book numbered = {.snapshot = true, .has_seq = true, .seq = 7};
+    feed(&plain, (struct message){.book = numbered, .level = {bid(10, 1), ask(12, 2)}});
+    feed_bad("X"); /* its number will tell */
+    T_EQ(newest()->event.type, VENUE_BAD);
 }
 
 /* ---- partial values ---- */

@@ -266,18 +266,36 @@ T_TEST(single_and_aggregated_trades_are_numbered_apart)
     teardown(&f);
 }
 
-T_TEST(a_replay_of_earlier_trades_brings_only_what_is_new_and_no_gap)
+static void replay(struct fixture *f, uint64_t first, uint64_t last)
+{
+    for (uint64_t id = first; id <= last; id++) {
+        struct venue_event event = trade_of(f, id);
+        event.flags |= PX_FLAG_REPLAY;
+        give(f, &event);
+    }
+}
+
+T_TEST(a_replay_of_earlier_trades_brings_only_what_is_new)
+{
+    struct fixture f;
+    setup(&f, "binance:BTCUSDT");
+    replay(&f, 98, 99); /* before the first trade there is nothing to miss */
+    trade(&f, 100);
+    replay(&f, 97, 102);
+    T_STR(seen(&f), "lttttt");
+    T_EQ(counted(&f, PX_C_gaps), 0);
+    T_EQ(counted(&f, PX_C_duplicates), 4);
+    teardown(&f);
+}
+
+T_TEST(what_a_replay_is_too_young_for_is_a_gap)
 {
     struct fixture f;
     setup(&f, "binance:BTCUSDT");
     trade(&f, 100);
-    for (uint64_t id = 99; id <= 110; id += 11) {
-        struct venue_event event = trade_of(&f, id);
-        event.flags |= PX_FLAG_REPLAY;
-        give(&f, &event);
-    }
-    T_STR(seen(&f), "ltt");
-    T_EQ(counted(&f, PX_C_gaps), 0);
+    replay(&f, 104, 105);
+    T_STR(seen(&f), "ltgtlt");
+    T_EQ(counted(&f, PX_C_ids_missing), 3);
     teardown(&f);
 }
 

@@ -396,15 +396,33 @@ def test_the_demo_needs_nothing_and_dies_with_its_exchange(bus):  # noqa: F811
     wait_for(refused, what="the end of the simulated exchange")
 
 
+FAMILIES = {"binance", "coinbase", "kraken", "bybit_linear", "okx", "bitstamp"}
+
+
+def all_families_live(bus):  # noqa: F811
+    _, stat = bus.stat()
+    live = {c["venue"] for c in stat["connections"] if c["state"] == "live"}
+    prices = [s for s in stat["subscriptions"] if s["state"] == "live"]
+    return live == FAMILIES and len(prices) == 20
+
+
+def test_the_demo_runs_a_venue_of_each_family(bus):  # noqa: F811
+    bus.feeder(demo=True)
+    wait_for(lambda: all_families_live(bus), what="20 symbols of six families")
+    shown = run("pxstat", "-b", bus.name, "--connections")
+    assert shown.returncode == 0
+    assert all(re.search(rf"^\s*{f}\b.*\blive\b", shown.stdout, re.M) for f in FAMILIES)
+
+
 def test_a_restart_keeps_the_process_and_the_demo(bus):  # noqa: F811
     feeder = bus.feeder(demo=True)
-    bus.wait_live()
+    wait_for(lambda: all_families_live(bus), what="20 symbols of six families")
     done = run("pxrestart", "-b", bus.name)
     assert done.returncode == 0, done.stderr
     assert feeder.running()
     _, stat = bus.stat()
     assert stat["feeder"]["pid"] == feeder.pid and stat["bus"]["epoch"] == 2
-    assert len(set(re.findall(r"live at (\S+)", feeder.err()))) == 1
+    assert len(set(re.findall(r"live at (\S+)", feeder.err()))) == len(FAMILIES)
     assert feeder.stop() == 0
 
 

@@ -130,6 +130,10 @@ def test_bitstamp_flows(bus, tmp_path):  # noqa: F811
     flows(bus, tmp_path, "bitstamp")
 
 
+def test_deribit_flows(bus, tmp_path):  # noqa: F811
+    flows(bus, tmp_path, "deribit")
+
+
 @pytest.mark.parametrize("venue", DEPTH)
 def test_quotes_come_out_of_deeper_books_where_they_are_asked_for(bus, tmp_path, venue):  # noqa: F811
     flows(bus, tmp_path, venue, "trade depth")

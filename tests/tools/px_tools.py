@@ -170,12 +170,15 @@ class Feeder:
               lambda: f"the feeder is live: {self.said()}")
         assert self.process.poll() is None, self.said()
 
-    def exchange(self):
-        """Pid of the simulated exchange."""
+    def exchanges(self):
+        """Pids of the simulated exchanges."""
         task = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
-        (pid,) = [int(p) for p in Path(task).read_text(encoding="ascii").split()
-                  if Path(f"/proc/{p}/comm").read_text(encoding="ascii").strip() == "pxsim"]
-        return pid
+        return [int(p) for p in Path(task).read_text(encoding="ascii").split()
+                if Path(f"/proc/{p}/comm").read_text(encoding="ascii").strip() == "pxsim"]
+
+    def signal_exchanges(self, number):
+        for pid in self.exchanges():
+            os.kill(pid, number)
 
     def live(self):
         done = pxstat(self.bus, "--json")

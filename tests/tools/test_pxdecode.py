@@ -135,9 +135,10 @@ def test_output_that_cannot_be_written_is_exit_1():
 
 
 def test_wrong_usage_is_one_sentence_and_exit_2():
-
-    for args, sentence in [([], "pxdecode: --venue: is required, one of binance, binance_us"),
-                           (["--venue", "nasdaq"], f"pxdecode: nasdaq: no such venue, {known}"),
+    names = ", ".join(re.findall(r"^PX_VENUE\((\w+)\)", VENUES.read_text(), re.M))
+    for args, sentence in [([], f"pxdecode: --venue: is required, one of {names}"),
+                           (["--venue", "nasdaq"],
+                            f"pxdecode: nasdaq: no such venue, known are {names}"),
                            (["--venue"], "pxdecode: --venue: needs VENUE"),
                            (["--venue", "binance", "x"],
                             "pxdecode: x: unexpected, frames are read from stdin"),

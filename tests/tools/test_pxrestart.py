@@ -72,14 +72,13 @@ def test_no_feeder_is_exit_1(writer):
 
 
 def test_feeder_that_comes_back_without_prices_is_exit_1(feeder):
-    exchange = feeder.exchange()
-    os.kill(exchange, signal.SIGSTOP)
+    feeder.signal_exchanges(signal.SIGSTOP)
     try:
         done = pxrestart(feeder.bus, "--timeout", 3)
         assert done.returncode == 1
         assert "back in epoch 2 and brings no price" in one_line(done.stderr)
     finally:
-        os.kill(exchange, signal.SIGCONT)
+        feeder.signal_exchanges(signal.SIGCONT)
 
 
 def test_hanging_feeder_is_exit_1_without_force(feeder):

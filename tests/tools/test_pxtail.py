@@ -247,7 +247,7 @@ def test_death_and_return_of_the_feeder_are_followed(feeder, tail):
 def test_what_the_feeder_says_is_not_said_twice(feeder, tail):
     t = tail(feeder.bus, SYMBOL)
     until(lambda: prices(t.lines()), "prices")
-    os.kill(feeder.exchange(), signal.SIGKILL)
+    feeder.signal_exchanges(signal.SIGKILL)
     line = until(lambda: t.find(event="stale", symbol=SYMBOL), "stale")[0]
     assert line["seq"] is not None and "connection" in line["cause"]
     time.sleep(1.5)  # longer than a fresh subscription may take, and then two looks
