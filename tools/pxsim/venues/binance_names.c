@@ -158,7 +158,7 @@ static int open_query(struct session *s, char *query, bool combined)
     char *pair = strtok_r(query, "&", &rest);
     for (; pair != NULL && status == 0; pair = strtok_r(NULL, "&", &rest)) {
         if (strcmp(pair, "timeUnit=MICROSECOND") == 0 || strcmp(pair, "timeUnit=microsecond") == 0)
-            s->micros = !binance_is_futures(s);
+            s->micros = true;
         else if (combined && strncmp(pair, "streams=", 8) == 0)
             status = open_streams(s, pair + 8);
     }
