@@ -137,3 +137,63 @@ def test_deribit_flows(bus, tmp_path):  # noqa: F811
 @pytest.mark.parametrize("venue", DEPTH)
 def test_quotes_come_out_of_deeper_books_where_they_are_asked_for(bus, tmp_path, venue):  # noqa: F811
     flows(bus, tmp_path, venue, "trade depth")
+
+
+# A symbol that does not exist, and what the venue says of it; None: it accepts it, and nothing comes.
+UNKNOWN = {
+    "binance": ("NOSUCHCOINUSDTXXXXXXX", None),
+    "binance_usdm": ("NOSUCHCOINUSDTXXXXXXX", None),
+    "coinbase": ("NOPE-XYZ", "not a valid product"),
+    "coinbase_at": ("NOPE-XYZ", ""),
+    "kraken": ("NOPE/XYZ", "Currency pair not supported NOPE/XYZ"),
+    "bybit": ("NOPEUSDT", ""),
+    "bybit_linear": ("NOPEUSDT", "handler not found"),
+    "okx": ("NOPE-XYZ", "doesn't exist"),
+    "bitstamp": ("nopexyz", None),
+    "deribit": ("NOPE-PERPETUAL", ""),
+}
+
+
+@pytest.mark.parametrize("venue", UNKNOWN)
+def test_unknown_symbols_are_said_and_cost_the_others_nothing(bus, tmp_path, venue):  # noqa: F811
+    unknown, words = UNKNOWN[venue]
+    good = VENUES[venue][0]
+    config = tmp_path / "feeder.ini"
+    config.write_text(f"[bus]\nno_data_ms = 1500\n[{venue}]\nsymbols = {good} {unknown}\n"
+                      "kinds = trade quote\n")
+    bus.processes.append(sim := Sim(venue=venue, rate=300, symbols=good))
+    bus.feeder(config=config, endpoint=sim.url, venue=venue, limits="venue")
+
+    def told():
+        good_one = bus.subscription(f"{venue}:{good}") or {}
+        bad_one = bus.subscription(f"{venue}:{unknown}") or {}
+        if good_one.get("state") != "live":
+            return None
+        if words is None:
+            return "nothing has come" in (bad_one.get("cause") or "") and bad_one
+        return bad_one.get("state") == "closed" and bad_one
+    entry = wait_for(told, 30, f"what {venue} says of {unknown}")
+    assert words is None or words in entry["text"], entry
+
+
+# What of a venue's messages proves that some are missing: ids of trades, or the book.
+PROOF = {"binance": "trade", "binance_usdm": "trade", "coinbase": "trade", "kraken": "quote",
+         "coinbase_at": "quote", "okx": "depth", "bybit": "depth", "bybit_linear": "depth",
+         "deribit": "depth"}
+
+
+@pytest.mark.parametrize("venue", PROOF)
+def test_missing_messages_are_said_and_healed(bus, tmp_path, venue):  # noqa: F811
+    tail = bus.tail_process(all=True, wait=True)  # from the first tick on
+    _, _, symbols = start(bus, tmp_path, venue, PROOF[venue], fault="sequence-gap:3")
+    gap = tail.wait_lines(lambda ticks: [t for t in ticks if t.get("event") == "gap"], 40, "a gap")
+
+    def healed():
+        after = [t for t in tail.lines() if (t["seq"] or 0) > gap[0]["seq"] and
+                 t["kind"] in ("trade", "quote")]
+        return len(after) > 10 and all((bus.subscription(s) or {}).get("state") == "live"
+                                       for s in symbols)
+    wait_for(healed, 40, "all live again")
+    _, stat = bus.stat()
+    assert stat["counters"]["gaps"] >= 1
+    assert [c["reconnects"] for c in stat["connections"]] == [0] * len(stat["connections"])
