@@ -103,6 +103,7 @@ static int finish_venues(struct config *c, char error[CONFIG_ERROR_MAX])
         if (!named)
             own->allowed = true;
         own->kinds = kinds_at(venue, own->kinds != 0 ? own->kinds : c->kinds);
+        own->redundancy = own->redundancy == 0 ? 1 : own->redundancy;
         own->limits = own->limits || c->limits_venue;
     }
     return 0;

@@ -42,6 +42,8 @@ struct config_venue {
     bool limits;                   /* the venue's limits apply to `endpoint` too */
     bool deflate;                  /* offer permessage-deflate */
     uint32_t silence_ms;           /* 0: the venue's */
+    uint32_t life_s;               /* a connection is replaced by then, 0: the venue's */
+    uint32_t redundancy;           /* connections that carry the same, 1 or 2 */
 };
 
 /* What the environment said, for those who must not ask it. NULL: not set. */

@@ -62,7 +62,8 @@ const size_t config_bus_key_count = sizeof(config_bus_keys) / sizeof(config_bus_
 const struct config_key config_venue_keys[] = {
     {"symbols", KEY_SYMBOLS, false, 0, 0, 0, "LIST"},
     VENUE("kinds", KEY_KINDS, kinds, false, 0, 0, "LIST"),
-    {"redundancy", KEY_ONE, false, 0, 0, 0, "1"},
+    VENUE("redundancy", KEY_UINT, redundancy, true, 1, 2, "N"),
+    VENUE("life_s", KEY_UINT, life_s, true, 0, 366 * DAY_S, "S"),
     VENUE("endpoint", KEY_URL, endpoint, true, 1, CONFIG_URL_MAX, "URL"),
     VENUE("limits", KEY_LIMITS, limits, true, 0, 0, "venue"),
     VENUE("deflate", KEY_BOOL, deflate, true, 0, 0, NULL),
@@ -107,7 +108,6 @@ size_t config_key_size(const struct config_key *key)
     case KEY_GROUP:
         return sizeof(int64_t);
     case KEY_SYMBOLS:
-    case KEY_ONE:
         return 0;
     default:
         return sizeof(uint32_t);
@@ -138,13 +138,6 @@ static int set_number(struct config_build *b, const struct config_key *key, void
     uint32_t number = (uint32_t)n;
     memcpy(field, &number, sizeof(number)); /* int32_t of KEY_CPU: max is far below its own */
     return 0;
-}
-
-static int set_one(struct config_build *b, const char *value)
-{
-    return strcmp(value, "1") == 0
-               ? 0
-               : refuse(b, "\"%.64s\" is not 1: this version keeps one connection", value);
 }
 
 static int set_bool(struct config_build *b, const struct config_key *key, bool *field,
@@ -291,8 +284,6 @@ int config_key_set(struct config_build *b, const struct config_key *key, void *b
     case KEY_POWER:
     case KEY_CPU:
         return set_number(b, key, field, value);
-    case KEY_ONE:
-        return set_one(b, value);
     case KEY_BOOL:
     case KEY_LIMITS:
         return set_bool(b, key, field, value);

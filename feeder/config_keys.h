@@ -18,7 +18,6 @@ enum config_type {
     KEY_GROUP,  /* int64_t gid: a name or a number */
     KEY_LEVEL,  /* uint32_t enum log_level */
     KEY_LIMITS, /* bool: "venue" or "none" */
-    KEY_ONE,    /* nothing is kept: it can only be 1 */
     KEY_SYMBOLS /* into the list of symbols; continuation lines append */
 };
 

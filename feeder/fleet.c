@@ -5,6 +5,7 @@
 
 #include "counters.h"
 #include "json.h"
+#include "log.h"
 
 /* Untouched until a venue accepts the extension: reserved, not resident. */
 static int open_deflate(struct fleet *f)
@@ -60,17 +61,22 @@ static bool wanted(const struct fleet *f, uint32_t venue, uint32_t shard, uint32
            subs_shard_wanted(f->shared.subs, venue, shard, route);
 }
 
-static struct link *find(struct fleet *f, uint32_t venue, uint32_t shard, uint32_t route)
+static bool carries(const struct link *l, uint32_t venue, uint32_t shard, uint32_t route)
 {
-    for (uint32_t i = 0; i < SUBS_LINKS_MAX; i++) {
-        struct link *l = &f->link[i];
-        if (l->used && l->venue_index == venue && l->shard == shard && l->route == route)
-            return l;
-    }
-    return NULL;
+    return l->used && l->venue_index == venue && l->shard == shard && l->route == route;
 }
 
-/* There is one for each shard of such a venue, and a route of a shard has one link at a time. */
+/* Links of a route of a shard that stay. */
+static uint32_t staying(const struct fleet *f, uint32_t venue, uint32_t shard, uint32_t route)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < SUBS_LINKS_MAX; i++)
+        n += carries(&f->link[i], venue, shard, route) && !f->link[i].leaving;
+    return n;
+}
+
+/* There is one for each route of each shard of such a venue. A successor finds none, as a rule, and
+ * goes without. */
 static void lend_deflate(struct fleet *f, struct link *l, uint32_t venue)
 {
     if (f->shared.config->venue[venue].deflate && f->free_deflates > 0)
@@ -86,7 +92,8 @@ static void return_deflate(struct fleet *f, struct link *l)
 
 static void open_missing(struct fleet *f, uint32_t venue, uint32_t shard, uint32_t route)
 {
-    if (!wanted(f, venue, shard, route) || find(f, venue, shard, route) != NULL)
+    if (!wanted(f, venue, shard, route) ||
+        staying(f, venue, shard, route) >= f->shared.config->venue[venue].redundancy)
         return;
     for (uint32_t i = 0; i < SUBS_LINKS_MAX; i++) {
         struct link *l = &f->link[i];
@@ -99,9 +106,50 @@ static void open_missing(struct fleet *f, uint32_t venue, uint32_t shard, uint32
     }
 }
 
+/* Whoever takes over has been live for so long before the one that leaves is closed: time for both
+ * to bring the same, so that what is told of either end of the overlap is seen to be whole. */
+#define OVERLAP_NS INT64_C(2000000000)
+
+/* A link that leaves is done when another has taken over, and when it is lost before that. */
+static bool relieved(const struct fleet *f, const struct link *l)
+{
+    int64_t now = now_mono_ns();
+    if (!l->leaving)
+        return false;
+    if (l->conn.state != PX_CONN_LIVE)
+        return true;
+    for (uint32_t i = 0; i < SUBS_LINKS_MAX; i++)
+        if (carries(&f->link[i], l->venue_index, l->shard, l->route) && !f->link[i].leaving &&
+            link_steady(&f->link[i], now, OVERLAP_NS))
+            return true;
+    return false;
+}
+
+static bool somebody_leaves(const struct fleet *f, const struct link *l)
+{
+    for (uint32_t i = 0; i < SUBS_LINKS_MAX; i++)
+        if (carries(&f->link[i], l->venue_index, l->shard, l->route) && f->link[i].leaving)
+            return true;
+    return false;
+}
+
+/* Of age, one link of a route at a time, so that what is carried twice is carried twice on the way
+ * too; what the venue has announced does not wait. */
+static void plan_ends(struct fleet *f, int64_t now_ns)
+{
+    for (uint32_t i = 0; i < SUBS_LINKS_MAX; i++) {
+        struct link *l = &f->link[i];
+        if (!l->used || l->leaving || f->closing || !link_ends(l, now_ns) ||
+            (!l->planned_end && somebody_leaves(f, l)))
+            continue;
+        l->leaving = l->planned_end = true;
+        log_info(l->venue->name, "%s: another connection takes over", l->info.endpoint);
+    }
+}
+
 static void reconcile(struct fleet *f, struct link *l)
 {
-    bool want = wanted(f, l->venue_index, l->shard, l->route);
+    bool want = wanted(f, l->venue_index, l->shard, l->route) && !relieved(f, l);
     if (want != l->conn.wanted)
         link_want(l, want);
     if (!want && link_idle(l)) {
@@ -112,6 +160,7 @@ static void reconcile(struct fleet *f, struct link *l)
 
 void fleet_pump(struct fleet *f, int64_t now_ns)
 {
+    plan_ends(f, now_ns);
     for (uint32_t i = 0; i < SUBS_LINKS_MAX; i++)
         if (f->link[i].used)
             reconcile(f, &f->link[i]);

@@ -349,6 +349,7 @@ int link_open(struct link *l, uint32_t venue_index, uint32_t shard, uint32_t rou
     l->venue_index = venue_index;
     l->shard = shard;
     l->route = route;
+    l->planned_end = l->leaving = false;
     memset(&l->info, 0, sizeof l->info);
     if (set_endpoint(l) < 0)
         return -EINVAL;
@@ -386,6 +387,29 @@ void link_want(struct link *l, bool want)
 {
     link_step(l, want ? CONN_WANTED : CONN_UNWANTED, NULL);
     l->conn.wanted = want;
+}
+
+bool link_steady(const struct link *l, int64_t now_ns, int64_t for_ns)
+{
+    return l->conn.state == PX_CONN_LIVE && now_ns - l->conn.live_ns >= for_ns;
+}
+
+/* Well before the venue cuts it, and not all connections at once. */
+static int64_t life_ns(const struct link *l)
+{
+    const struct config_venue *v = config_venue_of(l->shared->config, l->venue);
+    if (v->life_s != 0)
+        return v->life_s * 1000 * MS;
+    int64_t life = l->venue->life_s * 1000 * MS;
+    return life - life / 24 - (int64_t)(l->index % 16) * (life / 512);
+}
+
+bool link_ends(const struct link *l, int64_t now_ns)
+{
+    bool has_life =
+        l->venue->life_s != 0 || config_venue_of(l->shared->config, l->venue)->life_s != 0;
+    return l->conn.state == PX_CONN_LIVE &&
+           (l->planned_end || (has_life && link_steady(l, now_ns, life_ns(l))));
 }
 
 bool link_idle(const struct link *l)

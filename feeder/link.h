@@ -43,7 +43,8 @@ struct link {
     bool used;
     bool open_in_subs;
     bool paused;      /* unread until the large buffer is free */
-    bool planned_end; /* the venue has announced it */
+    bool planned_end; /* the venue has announced it, or it is as old as it may get */
+    bool leaving;     /* a successor takes over, then it closes */
     bool limits;      /* the endpoint is the venue's own, or is to be treated so */
     bool parted;      /* our close frame went out */
     bool answered;    /* the venue spoke of subscriptions in this batch */
@@ -83,6 +84,11 @@ struct plan_link link_plan(const struct config *config);
  * endpoint (said).
  */
 int link_open(struct link *l, uint32_t venue_index, uint32_t shard, uint32_t route);
+/* Live for so long without an end in sight: it carries its shard by itself. */
+bool link_steady(const struct link *l, int64_t now_ns, int64_t for_ns);
+/* A successor is to take over: the venue has announced the end of this connection, or it has come
+ * to the age at which one is planned. */
+bool link_ends(const struct link *l, int64_t now_ns);
 /* Wanted again, or close in order: it has ended when link_idle() says so. */
 void link_want(struct link *l, bool want);
 bool link_idle(const struct link *l);

@@ -23,7 +23,9 @@
 #define SUBS_NONE       UINT32_MAX
 #define SUBS_LINKS_MAX  64u /* as many as the segment has records of connections */
 #define SUBS_SHARDS_MAX 16u /* per venue */
-#define SUBS_LANES      4u  /* links that can carry one shard at the same time */
+/* Links that can carry one shard at the same time: two routes, two each (redundancy), and the
+ * successor of one of them. */
+#define SUBS_LANES      6u
 #define SUBS_VENUES_MAX 32u
 #define SUBS_USERS_MAX  256u
 #define SUBS_WINDOW_MAX 64u /* messages in one second that a budget can know of */
