@@ -26,20 +26,23 @@ static void give(const struct venue_sink *out, const struct venue_event *event)
 static void give_word(const struct venue_sink *out, const struct place *p, uint32_t type,
                       const char *why)
 {
+    const char *lost = place_is_book(p) ? "book lost" : "values lost";
     const struct venue_event event = {.type = type,
+                                      .kinds = type == VENUE_RESYNC ? place_kinds(p) : 0,
                                       .symbol = p->symbol,
                                       .symbol_len = p->symbol_len,
                                       .text = why,
                                       .text_len = (uint32_t)strlen(why),
-                                      .error = type == VENUE_BAD ? "no room" : "book lost"};
+                                      .error = type == VENUE_BAD ? "no room" : lost};
     give(out, &event);
 }
 
 static void lose(struct fold *f, struct place *p, const char *why, const struct venue_sink *out)
 {
+    f->lost += p->state != PLACE_WAITING;
     p->state = PLACE_WAITING;
+    p->known = 0;
     p->tell = true;
-    f->lost++;
     give_word(out, p, VENUE_RESYNC, why);
 }
 
@@ -91,6 +94,8 @@ static void merge(struct fold *f, uint32_t source, const struct venue_event *eve
             p->known |= (uint8_t)(1u << i);
         }
     }
+    if (p != NULL && p->known == VALUES_ALL)
+        p->state = PLACE_WHOLE;
     if (event->unchanged != 0 && (p == NULL || p->known != VALUES_ALL))
         return;
     memcpy(&whole.u, value, sizeof value);
@@ -225,9 +230,11 @@ static struct place *newest_of(struct fold *f, uint32_t source)
     return source < f->options.sources ? place_at(f, f->newest[source]) : NULL;
 }
 
-static bool stands(const struct place *p)
+/* Would nobody know if a message were missing? Of what waits, it may have been what it waits for.
+ */
+static bool unproved(const struct place *p)
 {
-    return p->state == PLACE_PARTWAY || p->state == PLACE_WHOLE;
+    return !place_is_book(p) || p->state == PLACE_WAITING || (!p->has_seq && !p->checked);
 }
 
 static void lose_unproved(struct fold *f, uint32_t source, const struct venue_event *bad,
@@ -236,7 +243,7 @@ static void lose_unproved(struct fold *f, uint32_t source, const struct venue_ev
     for (struct place *p = newest_of(f, source); p != NULL; p = place_at(f, p->older)) {
         bool meant = bad->symbol_len == 0 || (bad->symbol_len == p->symbol_len &&
                                               memcmp(bad->symbol, p->symbol, p->symbol_len) == 0);
-        if (meant && place_is_book(p) && stands(p) && !p->has_seq && !p->checked)
+        if (meant && p->state != PLACE_FULL && unproved(p))
             lose(f, p, "a message was refused that may have changed it", out);
     }
 }
@@ -271,12 +278,9 @@ void fold_event(struct fold *f, uint32_t source, const struct px_venue *venue,
 
 void fold_lose(struct fold *f, uint32_t source, const char *why, const struct venue_sink *out)
 {
-    for (struct place *p = newest_of(f, source); p != NULL; p = place_at(f, p->older)) {
-        if (!place_is_book(p))
-            p->known = 0;
-        else if (stands(p))
+    for (struct place *p = newest_of(f, source); p != NULL; p = place_at(f, p->older))
+        if (p->state != PLACE_FULL)
             lose(f, p, why, out);
-    }
 }
 
 uint32_t fold_books(const struct fold *f)

@@ -10,9 +10,9 @@
 
 enum place_state {
     PLACE_FULL,    /* no room was left: only the place, so that it was said once */
-    PLACE_WAITING, /* for a snapshot */
+    PLACE_WAITING, /* for a snapshot, or for values that are not known */
     PLACE_PARTWAY, /* in a message of several events */
-    PLACE_WHOLE    /* and of values: room is there */
+    PLACE_WHOLE
 };
 
 /* What is known of one stream of a symbol. Places are numbered from 1, 0 is none. */
@@ -63,6 +63,8 @@ static inline struct place *place_at(const struct fold *f, uint32_t number)
 }
 
 bool place_is_book(const struct place *p);
+/* What must be asked for anew when it is lost, as in venue.h. */
+uint16_t place_kinds(const struct place *p);
 
 struct place *place_find(const struct fold *f, const struct key *key);
 /* A new one without room. NULL: all places are taken, or there is no such source or symbol. */

@@ -137,6 +137,13 @@ bool place_is_book(const struct place *p)
     return p->stream >> 1 == VENUE_BOOK;
 }
 
+uint16_t place_kinds(const struct place *p)
+{
+    if (place_is_book(p))
+        return PX_QUOTES | VENUE_DEPTH;
+    return p->stream == (uint32_t)VENUE_QUOTE << 1 ? PX_QUOTES : PX_TICKERS;
+}
+
 static void give_back(struct fold *f, const struct place *p)
 {
     if (p->state == PLACE_FULL)
@@ -173,7 +180,7 @@ bool place_take_room(struct fold *f, struct place *p)
         if (f->merges == f->options.merges)
             return false;
         f->merges++;
-        p->state = PLACE_WHOLE;
+        p->state = PLACE_WAITING;
         return true;
     }
     if (f->books == f->options.books)

@@ -45,7 +45,7 @@ struct symbol {
     uint64_t links[PX_CELL_KINDS]; /* links that bring this kind, a bit each */
     uint16_t lost;                 /* kinds that came, and whose links are all gone */
     bool missing;                  /* quality is GAP until the ids are consistent again */
-    bool book_lost;                /* quality is GAP until the book is whole again */
+    bool book_lost;                /* quality is GAP until quotes are right again */
     bool fast;       /* quotes come from a stream of their own: those of tickers are slower */
     bool aggregated; /* the space of `trade` */
     bool broken;     /* nobody asked for trades for a while: no basis for gaps */
@@ -482,19 +482,22 @@ static void say_gap(struct publish *p, uint32_t slot, uint32_t cause)
     p->from->gaps++;
 }
 
-/* A local book is lost: the symbol alone is in GAP, and its link asks for the book anew. */
+/* A local book is lost, or values that changes build on: the symbol alone is in GAP, if its quotes
+ * come of them, and its link asks for them anew. */
 static void take_resync(struct publish *p, const struct venue_event *ev)
 {
     char text[160];
     uint32_t slot;
+    bool quotes = (ev->kinds & PX_QUOTES) != 0;
+    const char *what = (ev->kinds & VENUE_DEPTH) != 0 ? "book" : quotes ? "quote" : "ticker";
     struct symbol *s = known_symbol(p, ev, &slot);
     snprintf(text, sizeof text, "%s:%.*s: %.*s", p->from->venue->name, (int)ev->symbol_len,
              ev->symbol, (int)ev->text_len, ev->text);
     px_writer_count(p->writer, PX_C_books_lost, 1);
-    if (px_writer_error(p->writer, "book", text, p->at.utc_ns) == 1)
-        log_warning(p->from->venue->name, "%.*s: %.*s (its book is asked for again)",
-                    (int)ev->symbol_len, ev->symbol, (int)ev->text_len, ev->text);
-    if (s != NULL && !s->book_lost) {
+    if (px_writer_error(p->writer, what, text, p->at.utc_ns) == 1)
+        log_warning(p->from->venue->name, "%.*s: %.*s (its %s is asked for again)",
+                    (int)ev->symbol_len, ev->symbol, (int)ev->text_len, ev->text, what);
+    if (s != NULL && quotes && !s->book_lost) {
         s->book_lost = true;
         say_gap(p, slot, PX_CAUSE_BOOK_LOST);
     }
