@@ -248,6 +248,30 @@ static void lose_unproved(struct fold *f, uint32_t source, const struct venue_ev
     }
 }
 
+void fold_lose(struct fold *f, uint32_t source, const char *why, const struct venue_sink *out)
+{
+    for (struct place *p = newest_of(f, source); p != NULL; p = place_at(f, p->older))
+        if (p->state != PLACE_FULL)
+            lose(f, p, why, out);
+}
+
+/* Messages of a connection are numbered one by one; at 0 the count begins anew. */
+static void sequence(struct fold *f, uint32_t source, const struct venue_event *event,
+                     const struct venue_sink *out)
+{
+    struct venue_event told = *event;
+    uint64_t next = source < f->options.sources ? f->next_message[source] : 0;
+    if (next != 0 && event->venue_id > next)
+        told.missing = event->venue_id - next;
+    if (source < f->options.sources && (event->venue_id >= next || event->venue_id == 0))
+        f->next_message[source] = event->venue_id + 1;
+    give(out, &told);
+    if (told.missing != 0)
+        fold_lose(f, source, "messages of its connection are missing", out);
+    else if (next != 0 && event->venue_id < next)
+        fold_lose(f, source, "messages of its connection are not in their order", out);
+}
+
 void fold_event(struct fold *f, uint32_t source, const struct px_venue *venue,
                 const struct venue_event *event, const struct venue_sink *out)
 {
@@ -269,18 +293,14 @@ void fold_event(struct fold *f, uint32_t source, const struct px_venue *venue,
         give(out, event);
         lose_unproved(f, source, event, out);
         return;
+    case VENUE_SEQUENCE:
+        sequence(f, source, event, out);
+        return;
     default:
         if (!tops || event->type != VENUE_TRADE)
             give(out, event);
         return;
     }
-}
-
-void fold_lose(struct fold *f, uint32_t source, const char *why, const struct venue_sink *out)
-{
-    for (struct place *p = newest_of(f, source); p != NULL; p = place_at(f, p->older))
-        if (p->state != PLACE_FULL)
-            lose(f, p, why, out);
 }
 
 uint32_t fold_books(const struct fold *f)

@@ -42,6 +42,7 @@ struct fold {
     uint64_t lost;
     struct place *place;
     uint32_t *bucket, *newest; /* newest: place of a source */
+    uint64_t *next_message;    /* number of a source's next one, 0 not known */
     uint32_t *slot_next;
     char *levels;
     char why[FOLD_WHY_MAX];

@@ -521,16 +521,15 @@ static void take_heartbeat(struct publish *p, const struct venue_event *ev)
     s->beat_id = ev->venue_id;
 }
 
-static void on_folded(void *user, const struct venue_event *ev);
-
-/* Messages of a connection are missing, whatever they held: books are asked for anew, and trades
- * are in GAP until the next one shows by its id what there was between. */
-static void messages_missing(struct publish *p, uint64_t first, uint64_t count)
+/* Messages of a connection are missing, whatever they held: trades are in GAP until the next one
+ * shows by its id what there was between. (Books and values are the affair of fold.h.) */
+static void take_sequence(struct publish *p, const struct venue_event *ev)
 {
-    const struct venue_sink sink = {.event = on_folded, .user = p};
-    px_writer_count(p->writer, PX_C_messages_missing, count);
-    log_warning(p->from->venue->name, "%" PRIu64 " messages are missing from number %" PRIu64,
-                count, first);
+    if (ev->missing == 0)
+        return;
+    px_writer_count(p->writer, PX_C_messages_missing, ev->missing);
+    log_warning(p->from->venue->name, "%" PRIu64 " messages are missing before number %" PRIu64,
+                ev->missing, ev->venue_id);
     for (uint32_t slot = 0; slot < p->capacity; slot++) {
         struct symbol *s = &p->symbol[slot];
         if (s->generation == 0 || s->generation != px_writer_generation(p->writer, slot) ||
@@ -539,18 +538,6 @@ static void messages_missing(struct publish *p, uint64_t first, uint64_t count)
         s->missing = true;
         say_gap(p, slot, PX_CAUSE_MESSAGES_MISSING);
     }
-    fold_lose(p->fold, p->from->conn, "messages of its connection are missing", &sink);
-}
-
-static void take_sequence(struct publish *p, const struct venue_event *ev)
-{
-    struct publish_source *from = p->from;
-    uint64_t first = from->next_message;
-    bool hole = from->numbered && ev->venue_id > first;
-    from->numbered = true;
-    from->next_message = ev->venue_id + 1;
-    if (hole)
-        messages_missing(p, first, ev->venue_id - first);
 }
 
 /* Events that are complete by themselves. */
@@ -584,14 +571,15 @@ static void on_folded(void *user, const struct venue_event *ev)
     }
 }
 
-/* Most events are complete: only books, and values of venues that leave some out, have something
- * before them. */
+/* Most events are complete: only books, values of venues that leave some out, and numbers of
+ * messages have something before them. */
 static void on_event(void *user, const struct venue_event *ev)
 {
     struct publish *p = user;
     const struct venue_sink sink = {.event = on_folded, .user = p};
     bool values = ev->type == VENUE_QUOTE || ev->type == VENUE_TICKER;
-    if (ev->type == VENUE_BOOK || ev->type == VENUE_BAD || (values && p->from->venue->partial))
+    bool before = ev->type == VENUE_BOOK || ev->type == VENUE_BAD || ev->type == VENUE_SEQUENCE;
+    if (before || (values && p->from->venue->partial))
         fold_event(p->fold, p->from->conn, p->from->venue, ev, &sink);
     else
         on_folded(p, ev);
@@ -607,7 +595,6 @@ void publish_forget(struct publish *p, const struct publish_source *from, const 
 void publish_drop(struct publish *p, struct publish_source *from)
 {
     fold_drop(p->fold, from->conn);
-    from->numbered = false;
 }
 
 uint32_t publish_frame(struct publish *p, struct publish_source *from, struct json *json,

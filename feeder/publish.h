@@ -21,8 +21,6 @@ struct publish_source {
     void (*control)(void *user, const struct venue_event *event);
     void *user;
     uint64_t ticks, gaps, duplicates, refused_frames; /* for the link's record */
-    uint64_t next_message; /* number of the connection's next one, where the venue counts them */
-    bool numbered;         /* next_message is known */
 };
 
 /* When a read(2) returned: one pair of clock readings for all that it brought. */

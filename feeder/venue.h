@@ -80,6 +80,7 @@ struct venue_event {
     const char *symbol; /* NATIVE as in the frame, not NUL-terminated */
     int64_t exch_ns;    /* 0 absent */
     uint64_t venue_id;  /* update id, for duplicates and gaps; 0 none */
+    uint64_t missing;   /* of a sequence: messages before this one; fold.h fills it in */
     int64_t request;    /* of an ack or refusal */
     uint16_t kinds;     /* of an ack or refusal that names a symbol, or to be asked for anew */
     uint8_t unchanged;  /* of a quote or ticker: enum venue_unchanged; fold.h fills them in */

@@ -398,6 +398,36 @@ T_TEST(a_connection_that_missed_messages_loses_each_of_its_books)
     T_EQ(fold_lost(fold), 2);
 }
 
+static void feed_number(uint64_t n)
+{
+    const struct venue_event event = {.type = VENUE_SEQUENCE, .venue_id = n};
+    fold_event(fold, 0, &plain, &event, &out);
+}
+
+T_TEST(a_hole_in_the_numbers_of_messages_and_one_out_of_its_order_cost_the_books)
+{
+    start();
+    feed_number(7);
+    feed(&plain, (struct message){SNAPSHOT, .level = {bid(10, 1), ask(12, 2)}});
+    feed_number(8);
+    T_EQ(newest()->event.type, VENUE_SEQUENCE);
+    T_EQ(newest()->event.missing, 0);
+    feed_number(11);
+    T_EQ(given[3].event.missing, 2);
+    expect_lost(5, "messages of its connection are missing");
+    feed_number(12);
+    feed(&plain, (struct message){SNAPSHOT, .level = {bid(10, 1), ask(12, 2)}});
+    feed_number(10); /* late, and what it holds is older than the book */
+    expect_lost(9, "messages of its connection are not in their order");
+    T_EQ(given[7].event.missing, 0);
+    feed_number(13);
+    T_EQ(given_count, 10);
+    fold_drop(fold, 0);
+    feed_number(2); /* of the next connection */
+    T_EQ(given_count, 11);
+    T_EQ(newest()->event.missing, 0);
+}
+
 /* ---- depth 1 ---- */
 
 T_TEST(each_message_of_a_book_of_depth_1_gives_a_quote)
