@@ -260,16 +260,16 @@ static void sequence(struct fold *f, uint32_t source, const struct venue_event *
                      const struct venue_sink *out)
 {
     struct venue_event told = *event;
-    uint64_t next = source < f->options.sources ? f->next_message[source] : 0;
-    if (next != 0 && event->venue_id > next)
-        told.missing = event->venue_id - next;
-    if (source < f->options.sources && (event->venue_id >= next || event->venue_id == 0))
-        f->next_message[source] = event->venue_id + 1;
+    struct numbers unknown = {0}, *n = source < f->options.sources ? &f->numbers[source] : &unknown;
+    bool anew = event->venue_id == 0 && n->next > 1;
+    if (n->next != 0 && event->venue_id > n->next)
+        told.missing = event->venue_id - n->next;
+    n->late = event->venue_id < n->next && !anew;
+    if (!n->late)
+        n->next = event->venue_id + 1;
     give(out, &told);
-    if (told.missing != 0)
+    if (told.missing != 0 || anew)
         fold_lose(f, source, "messages of its connection are missing", out);
-    else if (next != 0 && event->venue_id < next)
-        fold_lose(f, source, "messages of its connection are not in their order", out);
 }
 
 void fold_event(struct fold *f, uint32_t source, const struct px_venue *venue,
@@ -278,6 +278,8 @@ void fold_event(struct fold *f, uint32_t source, const struct px_venue *venue,
     bool tops = f->options.book_tops, best;
     switch (event->type) {
     case VENUE_BOOK:
+        if (source < f->options.sources && f->numbers[source].late)
+            return;
         best = event->u.book.depth == 1;
         if (best ? !tops : !f->options.stated)
             book_event(f, source, venue, event, out);

@@ -51,9 +51,8 @@ size_t fold_bytes(const struct fold_options *options);
  *    from then on and nobody would know: of a book whose messages have neither numbers nor
  *    checksums, or of values. Such ones, of that symbol or else of the source, are lost and give
  *    one VENUE_RESYNC each. So do those that are lost already: it may have been their snapshot.
- *  - a VENUE_SEQUENCE: itself with what is `missing`; if its number is not the next one of the
- *    source, what fold_lose() gives. A number that was passed already is no better than a hole: a
- *    message out of its order undoes what came since.
+ *  - a VENUE_SEQUENCE: itself with what is `missing` before it, and then what fold_lose() gives.
+ *    Books of a message whose number was passed already give nothing: they know better.
  *  - all others: themselves.
  * A book that no room is left for gives one VENUE_RESYNC that says so, values that none is left for
  * one VENUE_BAD, and both nothing more until there is some. (That is remembered of as many as there

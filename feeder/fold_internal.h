@@ -33,6 +33,12 @@ struct place {
     struct px_decimal value[FOLD_VALUES]; /* of a book: the top that was given last */
 };
 
+/* Of the messages of a source, where the venue numbers them. */
+struct numbers {
+    uint64_t next; /* 0 not known */
+    bool late;     /* the present one is older than one that came already */
+};
+
 struct fold {
     struct fold_options options;
     uint32_t places, mask; /* of place[] and bucket[] */
@@ -42,7 +48,7 @@ struct fold {
     uint64_t lost;
     struct place *place;
     uint32_t *bucket, *newest; /* newest: place of a source */
-    uint64_t *next_message;    /* number of a source's next one, 0 not known */
+    struct numbers *numbers;   /* of a source */
     uint32_t *slot_next;
     char *levels;
     char why[FOLD_WHY_MAX];

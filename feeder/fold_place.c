@@ -27,7 +27,7 @@ size_t fold_bytes(const struct fold_options *o)
 {
     return sizeof(struct fold) + place_count(o) * sizeof(struct place) +
            (bucket_count(o) + (size_t)o->sources + o->books) * sizeof(uint32_t) +
-           o->sources * sizeof(uint64_t) + o->books * book_bytes(o->depth);
+           o->sources * sizeof(struct numbers) + o->books * book_bytes(o->depth);
 }
 
 /* At least one, so that no memory is not mistaken for none that is needed. */
@@ -51,10 +51,10 @@ struct fold *fold_new(const struct fold_options *options)
     f->place = zeroed(f->places, sizeof *f->place);
     f->bucket = zeroed(bucket_count(o), sizeof *f->bucket);
     f->newest = zeroed(o->sources, sizeof *f->newest);
-    f->next_message = zeroed(o->sources, sizeof *f->next_message);
+    f->numbers = zeroed(o->sources, sizeof *f->numbers);
     f->slot_next = zeroed(o->books, sizeof *f->slot_next);
     f->levels = zeroed(o->books, book_bytes(o->depth));
-    if (f->place == NULL || f->bucket == NULL || f->newest == NULL || f->next_message == NULL ||
+    if (f->place == NULL || f->bucket == NULL || f->newest == NULL || f->numbers == NULL ||
         f->slot_next == NULL || f->levels == NULL) {
         fold_free(f);
         return NULL;
@@ -69,7 +69,7 @@ void fold_free(struct fold *f)
     free(f->place);
     free(f->bucket);
     free(f->newest);
-    free(f->next_message);
+    free(f->numbers);
     free(f->slot_next);
     free(f->levels);
     free(f);
@@ -203,7 +203,7 @@ void fold_drop(struct fold *f, uint32_t source)
 {
     if (source >= f->options.sources)
         return;
-    f->next_message[source] = 0;
+    f->numbers[source] = (struct numbers){0};
     while (f->newest[source] != 0)
         leave(f, place_at(f, f->newest[source]));
 }
