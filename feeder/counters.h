@@ -29,7 +29,8 @@
     X(duplicates, "events", PX_COUNTER, "events seen before under the same id, dropped")           \
     X(gaps, "gaps", PX_COUNTER, "holes in the venue's consecutive ids")                            \
     X(ids_missing, "ids", PX_COUNTER, "ids missing in those holes")                                \
-    X(books_lost, "times", PX_COUNTER, "local books that were lost and asked for again")           \
+    X(books_lost, "times", PX_COUNTER,                                                             \
+      "local books, and values that changes build on, lost and asked for again")                   \
     X(messages_missing, "messages", PX_COUNTER, "messages missing in a connection's own numbers")  \
     X(superseded, "events", PX_COUNTER,                                                            \
       "events of a slower stream for a field a faster one feeds")                                  \

@@ -26,20 +26,23 @@ static void give(const struct venue_sink *out, const struct venue_event *event)
 static void give_word(const struct venue_sink *out, const struct place *p, uint32_t type,
                       const char *why)
 {
+    const char *lost = place_is_book(p) ? "book lost" : "values lost";
     const struct venue_event event = {.type = type,
+                                      .kinds = type == VENUE_RESYNC ? place_kinds(p) : 0,
                                       .symbol = p->symbol,
                                       .symbol_len = p->symbol_len,
                                       .text = why,
                                       .text_len = (uint32_t)strlen(why),
-                                      .error = type == VENUE_BAD ? "no room" : "book lost"};
+                                      .error = type == VENUE_BAD ? "no room" : lost};
     give(out, &event);
 }
 
 static void lose(struct fold *f, struct place *p, const char *why, const struct venue_sink *out)
 {
+    f->lost += p->state != PLACE_WAITING;
     p->state = PLACE_WAITING;
+    p->known = 0;
     p->tell = true;
-    f->lost++;
     give_word(out, p, VENUE_RESYNC, why);
 }
 
@@ -91,6 +94,8 @@ static void merge(struct fold *f, uint32_t source, const struct venue_event *eve
             p->known |= (uint8_t)(1u << i);
         }
     }
+    if (p != NULL && p->known == VALUES_ALL)
+        p->state = PLACE_WHOLE;
     if (event->unchanged != 0 && (p == NULL || p->known != VALUES_ALL))
         return;
     memcpy(&whole.u, value, sizeof value);
@@ -225,9 +230,11 @@ static struct place *newest_of(struct fold *f, uint32_t source)
     return source < f->options.sources ? place_at(f, f->newest[source]) : NULL;
 }
 
-static bool stands(const struct place *p)
+/* Would nobody know if a message were missing? Of what waits, it may have been what it waits for.
+ */
+static bool unproved(const struct place *p)
 {
-    return p->state == PLACE_PARTWAY || p->state == PLACE_WHOLE;
+    return !place_is_book(p) || p->state == PLACE_WAITING || (!p->has_seq && !p->checked);
 }
 
 static void lose_unproved(struct fold *f, uint32_t source, const struct venue_event *bad,
@@ -236,9 +243,33 @@ static void lose_unproved(struct fold *f, uint32_t source, const struct venue_ev
     for (struct place *p = newest_of(f, source); p != NULL; p = place_at(f, p->older)) {
         bool meant = bad->symbol_len == 0 || (bad->symbol_len == p->symbol_len &&
                                               memcmp(bad->symbol, p->symbol, p->symbol_len) == 0);
-        if (meant && place_is_book(p) && stands(p) && !p->has_seq && !p->checked)
+        if (meant && p->state != PLACE_FULL && unproved(p))
             lose(f, p, "a message was refused that may have changed it", out);
     }
+}
+
+void fold_lose(struct fold *f, uint32_t source, const char *why, const struct venue_sink *out)
+{
+    for (struct place *p = newest_of(f, source); p != NULL; p = place_at(f, p->older))
+        if (p->state != PLACE_FULL)
+            lose(f, p, why, out);
+}
+
+/* Messages of a connection are numbered one by one; at 0 the count begins anew. */
+static void sequence(struct fold *f, uint32_t source, const struct venue_event *event,
+                     const struct venue_sink *out)
+{
+    struct venue_event told = *event;
+    struct numbers unknown = {0}, *n = source < f->options.sources ? &f->numbers[source] : &unknown;
+    bool anew = event->venue_id == 0 && n->next > 1;
+    if (n->next != 0 && event->venue_id > n->next)
+        told.missing = event->venue_id - n->next;
+    n->late = event->venue_id < n->next && !anew;
+    if (!n->late)
+        n->next = event->venue_id + 1;
+    give(out, &told);
+    if (told.missing != 0 || anew)
+        fold_lose(f, source, "messages of its connection are missing", out);
 }
 
 void fold_event(struct fold *f, uint32_t source, const struct px_venue *venue,
@@ -247,6 +278,8 @@ void fold_event(struct fold *f, uint32_t source, const struct px_venue *venue,
     bool tops = f->options.book_tops, best;
     switch (event->type) {
     case VENUE_BOOK:
+        if (source < f->options.sources && f->numbers[source].late)
+            return;
         best = event->u.book.depth == 1;
         if (best ? !tops : !f->options.stated)
             book_event(f, source, venue, event, out);
@@ -262,20 +295,13 @@ void fold_event(struct fold *f, uint32_t source, const struct px_venue *venue,
         give(out, event);
         lose_unproved(f, source, event, out);
         return;
+    case VENUE_SEQUENCE:
+        sequence(f, source, event, out);
+        return;
     default:
         if (!tops || event->type != VENUE_TRADE)
             give(out, event);
         return;
-    }
-}
-
-void fold_lose(struct fold *f, uint32_t source, const char *why, const struct venue_sink *out)
-{
-    for (struct place *p = newest_of(f, source); p != NULL; p = place_at(f, p->older)) {
-        if (!place_is_book(p))
-            p->known = 0;
-        else if (stands(p))
-            lose(f, p, why, out);
     }
 }
 

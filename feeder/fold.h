@@ -47,14 +47,19 @@ size_t fold_bytes(const struct fold_options *options);
  *    does a snapshot that is crossed: some venues' are for one message, the next one decides.
  *  - a VENUE_QUOTE or VENUE_TICKER of a partial venue: the same with what is `unchanged` filled in;
  *    nothing before all of its values are known.
- *  - a VENUE_BAD: itself. What was refused may have been a change of a book: one whose messages
- *    have neither numbers nor checksums would be wrong from then on and nobody would know. Such
- *    books, of that symbol or else of the source, are lost.
+ *  - a VENUE_BAD: itself. What was refused may have been a change of something that would be wrong
+ *    from then on and nobody would know: of a book whose messages have neither numbers nor
+ *    checksums, or of values. Such ones, of that symbol or else of the source, are lost and give
+ *    one VENUE_RESYNC each. So do those that are lost already: it may have been their snapshot.
+ *  - a VENUE_SEQUENCE: itself with what is `missing` before it, and then what fold_lose() gives.
+ *    Books of a message whose number was passed already give nothing: they know better.
  *  - all others: themselves.
  * A book that no room is left for gives one VENUE_RESYNC that says so, values that none is left for
  * one VENUE_BAD, and both nothing more until there is some. (That is remembered of as many as there
  * is room for; those beyond give nothing.)
- * A VENUE_RESYNC has a symbol, a sentence in `text`, and "book lost" in `error`. The quote of a
+ * A VENUE_RESYNC has a symbol, a sentence in `text`, "book lost" or "values lost" in `error`, and
+ * in `kinds` what must be asked for anew: PX_QUOTES | VENUE_DEPTH for a book, PX_QUOTES for the
+ * values of quotes, PX_TICKERS for those of tickers and of quotes out of tickers. The quote of a
  * book has the message's time; its venue_id is the event's or else the book's number.
  * `venue` is the same for all events of a source until fold_drop(). `out` must not call back. */
 void fold_event(struct fold *f, uint32_t source, const struct px_venue *venue,
@@ -64,11 +69,11 @@ void fold_event(struct fold *f, uint32_t source, const struct px_venue *venue,
 void fold_drop(struct fold *f, uint32_t source);
 /* The symbol is not asked for any more on this source: its books and values go. */
 void fold_forget(struct fold *f, uint32_t source, const char *symbol, size_t len);
-/* Messages of this source were lost: all of its books are, and give one VENUE_RESYNC each with
- * `why`; values are unknown until they are told again. */
+/* Messages of this source were lost: all of its books and values are, and give one VENUE_RESYNC
+ * each with `why`. */
 void fold_lose(struct fold *f, uint32_t source, const char *why, const struct venue_sink *out);
 
-/* Books that take room, and how many were lost since fold_new(). */
+/* Books that take room, and how many books and values were lost since fold_new(). */
 uint32_t fold_books(const struct fold *f);
 uint64_t fold_lost(const struct fold *f);
 

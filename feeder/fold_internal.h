@@ -10,9 +10,9 @@
 
 enum place_state {
     PLACE_FULL,    /* no room was left: only the place, so that it was said once */
-    PLACE_WAITING, /* for a snapshot */
+    PLACE_WAITING, /* for a snapshot, or for values that are not known */
     PLACE_PARTWAY, /* in a message of several events */
-    PLACE_WHOLE    /* and of values: room is there */
+    PLACE_WHOLE
 };
 
 /* What is known of one stream of a symbol. Places are numbered from 1, 0 is none. */
@@ -33,6 +33,12 @@ struct place {
     struct px_decimal value[FOLD_VALUES]; /* of a book: the top that was given last */
 };
 
+/* Of the messages of a source, where the venue numbers them. */
+struct numbers {
+    uint64_t next; /* 0 not known */
+    bool late;     /* the present one is older than one that came already */
+};
+
 struct fold {
     struct fold_options options;
     uint32_t places, mask; /* of place[] and bucket[] */
@@ -42,6 +48,7 @@ struct fold {
     uint64_t lost;
     struct place *place;
     uint32_t *bucket, *newest; /* newest: place of a source */
+    struct numbers *numbers;   /* of a source */
     uint32_t *slot_next;
     char *levels;
     char why[FOLD_WHY_MAX];
@@ -63,6 +70,8 @@ static inline struct place *place_at(const struct fold *f, uint32_t number)
 }
 
 bool place_is_book(const struct place *p);
+/* What must be asked for anew when it is lost, as in venue.h. */
+uint16_t place_kinds(const struct place *p);
 
 struct place *place_find(const struct fold *f, const struct key *key);
 /* A new one without room. NULL: all places are taken, or there is no such source or symbol. */

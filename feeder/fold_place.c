@@ -27,7 +27,7 @@ size_t fold_bytes(const struct fold_options *o)
 {
     return sizeof(struct fold) + place_count(o) * sizeof(struct place) +
            (bucket_count(o) + (size_t)o->sources + o->books) * sizeof(uint32_t) +
-           o->books * book_bytes(o->depth);
+           o->sources * sizeof(struct numbers) + o->books * book_bytes(o->depth);
 }
 
 /* At least one, so that no memory is not mistaken for none that is needed. */
@@ -51,10 +51,11 @@ struct fold *fold_new(const struct fold_options *options)
     f->place = zeroed(f->places, sizeof *f->place);
     f->bucket = zeroed(bucket_count(o), sizeof *f->bucket);
     f->newest = zeroed(o->sources, sizeof *f->newest);
+    f->numbers = zeroed(o->sources, sizeof *f->numbers);
     f->slot_next = zeroed(o->books, sizeof *f->slot_next);
     f->levels = zeroed(o->books, book_bytes(o->depth));
-    if (f->place == NULL || f->bucket == NULL || f->newest == NULL || f->slot_next == NULL ||
-        f->levels == NULL) {
+    if (f->place == NULL || f->bucket == NULL || f->newest == NULL || f->numbers == NULL ||
+        f->slot_next == NULL || f->levels == NULL) {
         fold_free(f);
         return NULL;
     }
@@ -68,6 +69,7 @@ void fold_free(struct fold *f)
     free(f->place);
     free(f->bucket);
     free(f->newest);
+    free(f->numbers);
     free(f->slot_next);
     free(f->levels);
     free(f);
@@ -137,6 +139,13 @@ bool place_is_book(const struct place *p)
     return p->stream >> 1 == VENUE_BOOK;
 }
 
+uint16_t place_kinds(const struct place *p)
+{
+    if (place_is_book(p))
+        return PX_QUOTES | VENUE_DEPTH;
+    return p->stream == (uint32_t)VENUE_QUOTE << 1 ? PX_QUOTES : PX_TICKERS;
+}
+
 static void give_back(struct fold *f, const struct place *p)
 {
     if (p->state == PLACE_FULL)
@@ -173,7 +182,7 @@ bool place_take_room(struct fold *f, struct place *p)
         if (f->merges == f->options.merges)
             return false;
         f->merges++;
-        p->state = PLACE_WHOLE;
+        p->state = PLACE_WAITING;
         return true;
     }
     if (f->books == f->options.books)
@@ -192,7 +201,10 @@ bool place_take_room(struct fold *f, struct place *p)
 
 void fold_drop(struct fold *f, uint32_t source)
 {
-    while (source < f->options.sources && f->newest[source] != 0)
+    if (source >= f->options.sources)
+        return;
+    f->numbers[source] = (struct numbers){0};
+    while (f->newest[source] != 0)
         leave(f, place_at(f, f->newest[source]));
 }
 

@@ -302,8 +302,7 @@ static void on_control(void *user, const struct venue_event *event)
 {
     struct link *l = user;
     int64_t now = now_mono_ns();
-    const struct subs_stream book = {event->symbol, event->symbol_len, PX_QUOTES | VENUE_DEPTH,
-                                     false};
+    const struct subs_stream lost = {event->symbol, event->symbol_len, event->kinds, false};
     switch (event->type) {
     case VENUE_ACK:
         acked(l, event, now);
@@ -312,7 +311,7 @@ static void on_control(void *user, const struct venue_event *event)
         refused(l, event, now);
         break;
     case VENUE_RESYNC:
-        subs_resync(l->shared->subs, l->index, &book, now);
+        subs_resync(l->shared->subs, l->index, &lost, now);
         break;
     case VENUE_REPLY:
         send_beside(l, event->text, event->text_len, now);

@@ -45,7 +45,7 @@ struct symbol {
     uint64_t links[PX_CELL_KINDS]; /* links that bring this kind, a bit each */
     uint16_t lost;                 /* kinds that came, and whose links are all gone */
     bool missing;                  /* quality is GAP until the ids are consistent again */
-    bool book_lost;                /* quality is GAP until the book is whole again */
+    bool book_lost;                /* quality is GAP until quotes are right again */
     bool fast;       /* quotes come from a stream of their own: those of tickers are slower */
     bool aggregated; /* the space of `trade` */
     bool broken;     /* nobody asked for trades for a while: no basis for gaps */
@@ -482,19 +482,22 @@ static void say_gap(struct publish *p, uint32_t slot, uint32_t cause)
     p->from->gaps++;
 }
 
-/* A local book is lost: the symbol alone is in GAP, and its link asks for the book anew. */
+/* A local book is lost, or values that changes build on: the symbol alone is in GAP, if its quotes
+ * come of them, and its link asks for them anew. */
 static void take_resync(struct publish *p, const struct venue_event *ev)
 {
     char text[160];
     uint32_t slot;
+    bool quotes = (ev->kinds & PX_QUOTES) != 0;
+    const char *what = (ev->kinds & VENUE_DEPTH) != 0 ? "book" : quotes ? "quote" : "ticker";
     struct symbol *s = known_symbol(p, ev, &slot);
     snprintf(text, sizeof text, "%s:%.*s: %.*s", p->from->venue->name, (int)ev->symbol_len,
              ev->symbol, (int)ev->text_len, ev->text);
     px_writer_count(p->writer, PX_C_books_lost, 1);
-    if (px_writer_error(p->writer, "book", text, p->at.utc_ns) == 1)
-        log_warning(p->from->venue->name, "%.*s: %.*s (its book is asked for again)",
-                    (int)ev->symbol_len, ev->symbol, (int)ev->text_len, ev->text);
-    if (s != NULL && !s->book_lost) {
+    if (px_writer_error(p->writer, what, text, p->at.utc_ns) == 1)
+        log_warning(p->from->venue->name, "%.*s: %.*s (its %s is asked for again)",
+                    (int)ev->symbol_len, ev->symbol, (int)ev->text_len, ev->text, what);
+    if (s != NULL && quotes && !s->book_lost) {
         s->book_lost = true;
         say_gap(p, slot, PX_CAUSE_BOOK_LOST);
     }
@@ -518,16 +521,15 @@ static void take_heartbeat(struct publish *p, const struct venue_event *ev)
     s->beat_id = ev->venue_id;
 }
 
-static void on_folded(void *user, const struct venue_event *ev);
-
-/* Messages of a connection are missing, whatever they held: books are asked for anew, and trades
- * are in GAP until the next one shows by its id what there was between. */
-static void messages_missing(struct publish *p, uint64_t first, uint64_t count)
+/* Messages of a connection are missing, whatever they held: trades are in GAP until the next one
+ * shows by its id what there was between. (Books and values are the affair of fold.h.) */
+static void take_sequence(struct publish *p, const struct venue_event *ev)
 {
-    const struct venue_sink sink = {.event = on_folded, .user = p};
-    px_writer_count(p->writer, PX_C_messages_missing, count);
-    log_warning(p->from->venue->name, "%" PRIu64 " messages are missing from number %" PRIu64,
-                count, first);
+    if (ev->missing == 0)
+        return;
+    px_writer_count(p->writer, PX_C_messages_missing, ev->missing);
+    log_warning(p->from->venue->name, "%" PRIu64 " messages are missing before number %" PRIu64,
+                ev->missing, ev->venue_id);
     for (uint32_t slot = 0; slot < p->capacity; slot++) {
         struct symbol *s = &p->symbol[slot];
         if (s->generation == 0 || s->generation != px_writer_generation(p->writer, slot) ||
@@ -536,18 +538,6 @@ static void messages_missing(struct publish *p, uint64_t first, uint64_t count)
         s->missing = true;
         say_gap(p, slot, PX_CAUSE_MESSAGES_MISSING);
     }
-    fold_lose(p->fold, p->from->conn, "messages of its connection are missing", &sink);
-}
-
-static void take_sequence(struct publish *p, const struct venue_event *ev)
-{
-    struct publish_source *from = p->from;
-    uint64_t first = from->next_message;
-    bool hole = from->numbered && ev->venue_id > first;
-    from->numbered = true;
-    from->next_message = ev->venue_id + 1;
-    if (hole)
-        messages_missing(p, first, ev->venue_id - first);
 }
 
 /* Events that are complete by themselves. */
@@ -581,14 +571,15 @@ static void on_folded(void *user, const struct venue_event *ev)
     }
 }
 
-/* Most events are complete: only books, and values of venues that leave some out, have something
- * before them. */
+/* Most events are complete: only books, values of venues that leave some out, and numbers of
+ * messages have something before them. */
 static void on_event(void *user, const struct venue_event *ev)
 {
     struct publish *p = user;
     const struct venue_sink sink = {.event = on_folded, .user = p};
     bool values = ev->type == VENUE_QUOTE || ev->type == VENUE_TICKER;
-    if (ev->type == VENUE_BOOK || ev->type == VENUE_BAD || (values && p->from->venue->partial))
+    bool before = ev->type == VENUE_BOOK || ev->type == VENUE_BAD || ev->type == VENUE_SEQUENCE;
+    if (before || (values && p->from->venue->partial))
         fold_event(p->fold, p->from->conn, p->from->venue, ev, &sink);
     else
         on_folded(p, ev);
@@ -604,7 +595,6 @@ void publish_forget(struct publish *p, const struct publish_source *from, const 
 void publish_drop(struct publish *p, struct publish_source *from)
 {
     fold_drop(p->fold, from->conn);
-    from->numbered = false;
 }
 
 uint32_t publish_frame(struct publish *p, struct publish_source *from, struct json *json,

@@ -16,13 +16,11 @@ struct publish_source {
     uint32_t venue_index;
     uint32_t conn; /* the link's record */
     uint32_t life; /* counts its connections: ids are compared across them with care */
-    /* Acknowledgement, refusal, planned end, reply, a book to be asked for anew: the link's affair.
-     */
+    /* Acknowledgement, refusal, planned end, reply, what is to be asked for anew: the
+     * link's affair. */
     void (*control)(void *user, const struct venue_event *event);
     void *user;
     uint64_t ticks, gaps, duplicates, refused_frames; /* for the link's record */
-    uint64_t next_message; /* number of the connection's next one, where the venue counts them */
-    bool numbered;         /* next_message is known */
 };
 
 /* When a read(2) returned: one pair of clock readings for all that it brought. */

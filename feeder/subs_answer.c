@@ -219,11 +219,12 @@ bool subs_resync(struct subs *s, uint32_t link, const struct subs_stream *stream
     if (kinds == 0)
         return false;
     struct subs_lane *lane = &e->lane[l->lane];
-    if ((lane->resync & kinds) == kinds)
+    bool due = (lane->resync & lane->asked) != 0;
+    lane->resync |= kinds;
+    if (due) /* they go with those that wait */
         return true;
     if (now_ns - lane->resync_ns > RESYNC_HELD_NS)
         lane->resyncs = 0;
-    lane->resync |= kinds;
     uint32_t doubled =
         lane->resyncs < RESYNC_DOUBLED_MAX + 1 ? lane->resyncs : RESYNC_DOUBLED_MAX + 1;
     lane->resync_ns = now_ns + (doubled == 0 ? 0 : S << (doubled - 1));

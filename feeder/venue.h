@@ -27,7 +27,8 @@ enum venue_event_type {
     VENUE_QUOTE = PX_QUOTE,
     VENUE_TICKER = PX_TICKER,
     VENUE_BOOK,        /* levels of one symbol's book; fold.h makes quotes of them */
-    VENUE_RESYNC,      /* made by fold.h: this symbol's book is lost, text says why */
+    VENUE_RESYNC,      /* made by fold.h: what these `kinds` of the symbol built is lost, text
+                          says why */
     VENUE_SEQUENCE,    /* venue_id numbers this message among all of its connection, from 0 */
     VENUE_ACK,         /* accepted: request id (0: the oldest that waits), or the stream `kinds` of
                           `symbol` alone; `off`: it was an unsubscribe */
@@ -79,8 +80,9 @@ struct venue_event {
     const char *symbol; /* NATIVE as in the frame, not NUL-terminated */
     int64_t exch_ns;    /* 0 absent */
     uint64_t venue_id;  /* update id, for duplicates and gaps; 0 none */
+    uint64_t missing;   /* of a sequence: messages before this one; fold.h fills it in */
     int64_t request;    /* of an ack or refusal */
-    uint16_t kinds;     /* of an ack or refusal that names a symbol */
+    uint16_t kinds;     /* of an ack or refusal that names a symbol, or to be asked for anew */
     uint8_t unchanged;  /* of a quote or ticker: enum venue_unchanged; fold.h fills them in */
     bool off;           /* of an ack: nothing more comes */
     const char *text;   /* of a refusal or a bad frame: one sentence, or the venue's words */

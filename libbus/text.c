@@ -139,7 +139,8 @@ const char *px_cause_text(uint32_t cause)
         [PX_CAUSE_RETIRED] = "the segment was replaced by one of another shape",
         [PX_CAUSE_OVERRUN] = "the reader was overrun",
         [PX_CAUSE_PLANNED_END] = "a planned end of the connection",
-        [PX_CAUSE_BOOK_LOST] = "the order book is not whole, it is asked for again",
+        [PX_CAUSE_BOOK_LOST] =
+            "the order book or the values before a change are not known, they are asked for again",
         [PX_CAUSE_MESSAGES_MISSING] = "messages of the connection are missing"};
     return NAME_OF(texts, cause);
 }

@@ -103,8 +103,9 @@ static void on_folded(void *user, const struct venue_event *event)
             print_tick(d, event);
         return;
     case VENUE_RESYNC:
-        snprintf(text, sizeof text, "book of %.*s: %.*s", (int)event->symbol_len, event->symbol,
-                 (int)event->text_len, event->text);
+        snprintf(text, sizeof text, "%s of %.*s: %.*s",
+                 (event->kinds & VENUE_DEPTH) != 0 ? "book" : "values", (int)event->symbol_len,
+                 event->symbol, (int)event->text_len, event->text);
         count_refusal(d, event->error, text);
         return;
     case VENUE_BAD:

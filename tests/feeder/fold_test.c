@@ -135,6 +135,7 @@ static void expect_lost(size_t count, const char *why)
     T_EQ(newest()->event.type, VENUE_RESYNC);
     T_STR(newest()->text, why);
     T_STR(newest()->event.error, "book lost");
+    T_EQ(newest()->event.kinds, PX_QUOTES | VENUE_DEPTH);
 }
 
 #define SNAPSHOT .book.snapshot = true
@@ -376,7 +377,7 @@ T_TEST(a_checksum_is_that_of_the_book_cut_to_its_depth)
     expect_quote(2, 10, 1, 11, 1);
 }
 
-T_TEST(a_connection_that_missed_messages_loses_each_of_its_books_once)
+T_TEST(a_connection_that_missed_messages_loses_each_of_its_books)
 {
     start();
     const struct venue_level levels[] = {bid(10, 1), ask(12, 2)};
@@ -387,7 +388,6 @@ T_TEST(a_connection_that_missed_messages_loses_each_of_its_books_once)
     fold_lose(fold, 0, "messages are missing", &out);
     expect_lost(5, "messages are missing");
     T_TRUE(strcmp(given[3].symbol, given[4].symbol) != 0);
-    fold_lose(fold, 0, "messages are missing", &out);
     fold_lose(fold, 2, "messages are missing", &out);
     fold_lose(fold, 3, "there is no such source", &out);
     T_EQ(given_count, 5);
@@ -396,6 +396,41 @@ T_TEST(a_connection_that_missed_messages_loses_each_of_its_books_once)
     feed(&plain, (struct message){.symbol = "A", .source = 1, .level = {bid(11, 1)}});
     expect_quote(6, 11, 1, 12, 2);
     T_EQ(fold_lost(fold), 2);
+}
+
+static void feed_number(uint64_t n)
+{
+    const struct venue_event event = {.type = VENUE_SEQUENCE, .venue_id = n};
+    fold_event(fold, 0, &plain, &event, &out);
+}
+
+T_TEST(a_hole_in_the_numbers_of_messages_costs_the_books_and_a_late_one_changes_none)
+{
+    start();
+    feed_number(7);
+    feed(&plain, (struct message){SNAPSHOT, .level = {bid(10, 1), ask(12, 2)}});
+    feed_number(8);
+    T_EQ(newest()->event.type, VENUE_SEQUENCE);
+    T_EQ(newest()->event.missing, 0);
+    feed_number(11);
+    T_EQ(given[3].event.missing, 2);
+    expect_lost(5, "messages of its connection are missing");
+    feed_number(12);
+    feed(&plain, (struct message){SNAPSHOT, .level = {bid(10, 1), ask(12, 2)}});
+    feed_number(10); /* what it holds is older than the book */
+    feed(&plain, (struct message){.level = {bid(11, 1)}});
+    feed(&plain, (struct message){SNAPSHOT, .level = {bid(8, 1), ask(9, 2)}});
+    T_EQ(given_count, 8);
+    feed_number(13);
+    T_EQ(newest()->event.missing, 0);
+    feed(&plain, (struct message){.level = {bid(10, 3)}});
+    expect_quote(10, 10, 3, 12, 2);
+    feed_number(0); /* the count begins anew: nobody knows what was before */
+    expect_lost(12, "messages of its connection are missing");
+    fold_drop(fold, 0);
+    feed_number(2); /* of the next connection */
+    T_EQ(given_count, 13);
+    T_EQ(newest()->event.missing, 0);
 }
 
 /* ---- depth 1 ---- */
@@ -457,11 +492,16 @@ T_TEST(either_what_frames_state_comes_out_or_what_books_make_of_them)
     }
 }
 
-static void feed_bad(const char *symbol)
+static void feed_bad_of(uint32_t source, const char *symbol)
 {
     struct venue_event event = {
         .type = VENUE_BAD, .symbol = symbol, .symbol_len = (uint16_t)strlen(symbol)};
-    fold_event(fold, 0, &plain, &event, &out);
+    fold_event(fold, source, &plain, &event, &out);
+}
+
+static void feed_bad(const char *symbol)
+{
+    feed_bad_of(0, symbol);
 }
 
 T_TEST(a_refused_message_costs_the_book_that_it_may_have_changed_if_nothing_else_tells)
@@ -472,8 +512,10 @@ T_TEST(a_refused_message_costs_the_book_that_it_may_have_changed_if_nothing_else
     T_EQ(newest()->event.type, VENUE_BAD);
     feed_bad("X");
     T_EQ(newest()->event.type, VENUE_RESYNC);
-    feed_bad("X"); /* nothing more to lose */
-    T_EQ(newest()->event.type, VENUE_BAD);
+    T_EQ(fold_lost(fold), 1);
+    feed_bad("X"); /* perhaps the snapshot that was asked for: it has to be asked for again */
+    T_EQ(newest()->event.type, VENUE_RESYNC);
+    T_EQ(fold_lost(fold), 1);
     feed(&plain, (struct message){SNAPSHOT, .level = {bid(10, 1), ask(12, 2)}});
     T_EQ(newest()->event.type, VENUE_QUOTE);
     feed_bad(""); /* anybody's */
@@ -482,6 +524,22 @@ T_TEST(a_refused_message_costs_the_book_that_it_may_have_changed_if_nothing_else
     feed(&plain, (struct message){.book = numbered, .level = {bid(10, 1), ask(12, 2)}});
     feed_bad("X"); /* its number will tell */
     T_EQ(newest()->event.type, VENUE_BAD);
+}
+
+T_TEST(a_book_that_waits_is_asked_for_again_when_its_snapshot_may_have_been_refused)
+{
+    const struct venue_book numbered = {.snapshot = true, .has_seq = true, .seq = 7};
+    start();
+    feed(&plain, (struct message){.book = numbered, .level = {bid(10, 1), ask(12, 2)}});
+    fold_lose(fold, 0, "messages are missing", &out);
+    expect_lost(2, "messages are missing");
+    feed_bad("X");
+    expect_lost(4, "a message was refused that may have changed it");
+    fold_lose(fold, 0, "messages are missing", &out); /* it may have been among these */
+    expect_lost(5, "messages are missing");
+    T_EQ(fold_lost(fold), 1);
+    feed(&plain, (struct message){.book = numbered, .level = {bid(10, 1), ask(12, 2)}});
+    expect_quote(6, 10, 1, 12, 2);
 }
 
 /* ---- partial values ---- */
@@ -532,9 +590,60 @@ T_TEST(nothing_comes_before_all_values_are_known)
     T_EQ(given_count, 0);
     feed_quote(&partial, VENUE_QUOTE, false, 1 | 2 | 4, V(0, 0, 0, 2));
     expect_quote(1, 10, 1, 12, 2);
+}
+
+/* The newest `count` are refused or lost values, asked for by these kinds. */
+static void expect_asked(size_t before, size_t count, const uint16_t kinds[])
+{
+    T_EQ(given_count, before + count);
+    for (size_t i = 0; i < count; i++) {
+        const struct given *g = &given[before + i];
+        T_EQ(g->event.type, VENUE_RESYNC);
+        T_EQ(g->event.kinds, kinds[i]);
+        T_STR(g->symbol, "XY");
+        T_STR(g->event.error, "values lost");
+    }
+}
+
+T_TEST(values_are_lost_with_messages_and_come_again_when_all_are_known)
+{
+    start();
+    feed_quote(&partial, VENUE_QUOTE, false, 0, V(10, 1, 12, 2));
     fold_lose(fold, 1, "messages are missing", &out);
+    expect_asked(1, 1, (const uint16_t[]){PX_QUOTES});
+    T_STR(newest()->text, "messages are missing");
     feed_quote(&partial, VENUE_QUOTE, false, 1, V(0, 1, 12, 2));
-    T_EQ(given_count, 1); /* what was lost may have changed the rest */
+    feed_quote(&partial, VENUE_QUOTE, false, 1, V(0, 3, 13, 4));
+    T_EQ(given_count, 2); /* the bid may be another */
+    feed_quote(&partial, VENUE_QUOTE, false, 4 | 8, V(11, 5, 0, 0));
+    expect_quote(3, 11, 5, 13, 4);
+    T_EQ(fold_lost(fold), 1);
+}
+
+T_TEST(a_refused_message_costs_the_values_that_it_may_have_changed)
+{
+    start();
+    feed_quote(&partial, VENUE_QUOTE, false, 0, V(10, 1, 12, 2));
+    feed_quote(&partial, VENUE_QUOTE, true, 0, V(20, 1, 22, 2));
+    feed_quote(&partial, VENUE_TICKER, false, 0, V(30, 31, 32, 33));
+    feed_bad_of(1, "X");  /* another symbol's */
+    feed_bad_of(0, "XY"); /* another connection's */
+    T_EQ(given_count, 5);
+    feed_quote(&partial, VENUE_QUOTE, false, 15, V(0, 0, 0, 0));
+    expect_quote(6, 10, 1, 12, 2);
+    feed_bad_of(1, "XY");
+    T_EQ(given[6].event.type, VENUE_BAD);
+    expect_asked(7, 3, (const uint16_t[]){PX_TICKERS, PX_TICKERS, PX_QUOTES});
+    T_STR(newest()->text, "a message was refused that may have changed it");
+    feed_quote(&partial, VENUE_QUOTE, false, 1, V(0, 5, 12, 2));
+    feed_quote(&partial, VENUE_QUOTE, true, 1, V(0, 5, 22, 2));
+    feed_quote(&partial, VENUE_TICKER, false, 14, V(40, 0, 0, 0));
+    T_EQ(given_count, 10);
+    feed_quote(&partial, VENUE_QUOTE, false, 0, V(11, 1, 12, 2));
+    expect_quote(11, 11, 1, 12, 2);
+    feed_bad_of(1, ""); /* anybody's: those that still wait are asked for once more */
+    expect_asked(12, 3, (const uint16_t[]){PX_TICKERS, PX_TICKERS, PX_QUOTES});
+    T_EQ(fold_lost(fold), 4);
 }
 
 T_TEST(quotes_tickers_and_quotes_out_of_tickers_are_kept_apart)

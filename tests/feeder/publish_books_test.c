@@ -141,3 +141,72 @@ T_TEST(a_trade_that_two_heartbeats_know_of_and_that_has_not_come_is_missing)
     T_EQ(counted(&f, PX_C_gaps), 1);
     teardown(&f);
 }
+
+static const struct px_venue partial = {.name = "binance", .partial = true};
+
+/* A ticker, or quotes of a stream of their own: of a venue that leaves out what has not changed. */
+static void values(struct fixture *f, uint32_t type, unsigned unchanged, int64_t first)
+{
+    struct venue_event event = {
+        .type = type, .symbol = "BTCUSDT", .symbol_len = 7, .unchanged = (uint8_t)unchanged};
+    if (type == VENUE_QUOTE)
+        event.u.quote = (struct px_quote){{first, 0}, {1, 0}, {first + 1, 0}, {1, 0}};
+    else
+        event.u.ticker = (struct px_ticker){{first, 0}, {1, 0}, {9, 0}, {1, 0}};
+    give(f, &event);
+}
+
+static void refuse_one(struct fixture *f)
+{
+    static const char why[] = "it is broken";
+    struct venue_event event = {
+        .type = VENUE_BAD, .text = why, .text_len = sizeof why - 1, .error = "not JSON"};
+    give(f, &event);
+}
+
+T_TEST(quotes_that_a_refused_message_may_have_changed_are_a_gap_until_all_of_them_is_told)
+{
+    struct fixture f;
+    setup(&f, "binance:BTCUSDT");
+    f.from.venue = &partial;
+    open_link(&f, 0, 0);
+    values(&f, VENUE_QUOTE, 0, 100);
+    T_STR(seen(&f), "lq");
+    refuse_one(&f);
+    T_STR(seen(&f), "g");
+    T_EQ(f.resyncs, 1);
+    T_EQ(f.resync_kinds, PX_QUOTES);
+    T_EQ(held(&f).quality, PX_GAP);
+    T_EQ(held(&f).cause, PX_CAUSE_BOOK_LOST);
+    trade(&f, 1);
+    values(&f, VENUE_QUOTE, 1, 101); /* the ask may be another */
+    T_STR(seen(&f), "t");
+    T_EQ(held(&f).quality, PX_GAP);
+    values(&f, VENUE_QUOTE, 0, 102);
+    T_STR(seen(&f), "lq");
+    T_EQ(held(&f).quality, PX_LIVE);
+    T_EQ(counted(&f, PX_C_books_lost), 1);
+    teardown(&f);
+}
+
+T_TEST(a_lost_ticker_is_asked_for_again_and_leaves_trades_and_quotes_as_they_are)
+{
+    struct fixture f;
+    setup(&f, "binance:BTCUSDT");
+    f.from.venue = &partial;
+    open_link(&f, 0, 0);
+    values(&f, VENUE_TICKER, 0, 100);
+    T_STR(seen(&f), "lk");
+    refuse_one(&f);
+    values(&f, VENUE_TICKER, 1, 101);
+    T_STR(seen(&f), "");
+    T_EQ(f.resyncs, 1);
+    T_EQ(f.resync_kinds, PX_TICKERS);
+    T_EQ(held(&f).quality, PX_LIVE);
+    T_EQ(counted(&f, PX_C_books_lost), 1);
+    T_EQ(counted(&f, PX_C_gaps), 0);
+    values(&f, VENUE_TICKER, 0, 102);
+    T_STR(seen(&f), "k");
+    T_EQ(held(&f).ticker.last.mantissa, 102);
+    teardown(&f);
+}

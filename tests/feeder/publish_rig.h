@@ -27,7 +27,7 @@ struct fixture {
     struct publish_source from;
     struct publish_time at;
     px_bus *reader;
-    uint32_t planned_ends, resyncs;
+    uint32_t planned_ends, resyncs, resync_kinds;
     uint32_t slot;
 };
 
@@ -36,6 +36,8 @@ static __attribute__((unused)) void on_control(void *user, const struct venue_ev
     struct fixture *f = user;
     f->planned_ends += event->type == VENUE_PLANNED_END;
     f->resyncs += event->type == VENUE_RESYNC;
+    if (event->type == VENUE_RESYNC)
+        f->resync_kinds = event->kinds;
 }
 
 static __attribute__((unused)) void setup(struct fixture *f, const char *symbol)

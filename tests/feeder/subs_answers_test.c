@@ -182,6 +182,28 @@ T_TEST(a_lost_book_is_stopped_and_asked_for_again_further_apart_each_time)
     subs_free(s);
 }
 
+T_TEST(kinds_that_are_lost_together_are_asked_for_together)
+{
+    struct subs *s = make_with(VENUE_ANSWERS_REQUEST, false);
+    subs_link_open(s, 0, 0, 0, 0);
+    add(s, "AAA", PX_QUOTES | PX_TICKERS, 0);
+    next(s, 0, 0);
+    subs_ack(s, 0, 1, 0);
+    int64_t now = 1000 * SEC;
+    T_EQ(resync(s, "AAA", PX_QUOTES, now), 1);
+    T_EQ(resync(s, "AAA", PX_TICKERS, now), 1);
+    T_STR(next(s, 0, now), "-2 AAA/6");
+    subs_ack(s, 0, 2, now);
+    T_STR(next(s, 0, now), "+3 AAA/6");
+    subs_ack(s, 0, 3, now);
+    T_EQ(resync(s, "AAA", PX_TICKERS, now), 1); /* the second time, whichever kind it is */
+    T_STR(next(s, 0, now), "");
+    T_EQ(resync(s, "AAA", PX_QUOTES, now + SEC / 2), 1);
+    subs_tick(s, now + SEC);
+    T_STR(next(s, 0, now + SEC), "-4 AAA/6");
+    subs_free(s);
+}
+
 T_TEST(a_lost_book_that_nobody_wants_any_more_is_only_stopped)
 {
     struct subs *s = make_with(VENUE_ANSWERS_REQUEST, false);

@@ -106,7 +106,7 @@ enum px_cause {
     PX_CAUSE_RETIRED,        /* the segment was replaced by one of another shape */
     PX_CAUSE_OVERRUN,
     PX_CAUSE_PLANNED_END,
-    PX_CAUSE_BOOK_LOST,        /* the local order book is not that of the venue: asked for anew */
+    PX_CAUSE_BOOK_LOST, /* the local order book or values that changes build on: asked for anew */
     PX_CAUSE_MESSAGES_MISSING, /* messages of the connection, by the venue's own count */
     PX_CAUSE_COUNT
 };
