@@ -32,6 +32,8 @@
     X(books_lost, "times", PX_COUNTER,                                                             \
       "local books, and values that changes build on, lost and asked for again")                   \
     X(messages_missing, "messages", PX_COUNTER, "messages missing in a connection's own numbers")  \
+    X(ahead, "trades", PX_COUNTER,                                                                 \
+      "trades of a connection that is ahead of the one that is to bring them")                     \
     X(superseded, "events", PX_COUNTER,                                                            \
       "events of a slower stream for a field a faster one feeds")                                  \
     /* wants.c */                                                                                  \

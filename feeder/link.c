@@ -76,6 +76,9 @@ static void record(struct link *l)
     i->ticks = l->source.ticks;
     i->gaps = l->source.gaps;
     i->duplicates = l->source.duplicates;
+    i->firsts = l->source.firsts;
+    i->seconds = l->source.seconds;
+    i->behind_ns = l->source.behind_ns;
     i->refused_frames = l->source.refused_frames;
     subs_streams(l->shared->subs, l->index, &i->streams_wanted, &i->streams_acked);
     px_writer_conn(l->shared->writer, l->index, i);

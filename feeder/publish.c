@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "counters.h"
+#include "join.h"
 #include "log.h"
 #include "order.h"
 
@@ -36,6 +37,12 @@
 
 #define JUDGED_PER_S 10 /* calls of publish_judge() that look at each slot once */
 
+/* Updates that have no ids: by exchange times. Of the same time only one connection's are taken. */
+struct timed {
+    struct order order;
+    uint32_t conn1;
+};
+
 /* What is known of a slot's owner. Valid while `generation` is the slot's. */
 struct symbol {
     uint32_t generation;
@@ -53,9 +60,12 @@ struct symbol {
     int64_t mono_ns;
     int64_t rhythm_ns;
     int64_t trade_exch_ns;
-    uint64_t beat_id;             /* the last trade's, as the last heartbeat had it */
-    struct order trade, quote;    /* by the venue's ids */
-    struct order ticker, derived; /* by exchange times */
+    uint64_t beat_id;          /* the last trade's, as the last heartbeat had it */
+    struct order trade, quote; /* by the venue's ids */
+    struct join join;          /* of trades over several connections */
+    int64_t trade_mono_ns;     /* of the last trade */
+    uint32_t trade_conn1;      /* that brought it, + 1 */
+    struct timed quotes, tickers, derived;
 };
 
 enum taken {
@@ -209,6 +219,17 @@ static void tell_gap(struct publish *p, uint32_t slot, uint64_t first, uint64_t 
     p->from->gaps++;
 }
 
+static uint64_t link_bit(uint32_t conn)
+{
+    return UINT64_C(1) << (conn % SUBS_LINKS_MAX);
+}
+
+/* Other connections than this one bring the kind as well. */
+static bool others_bring(const struct publish *p, const struct symbol *s, uint32_t kind)
+{
+    return (s->links[kind] & ~link_bit(p->from->conn)) != 0;
+}
+
 static enum taken duplicate(struct publish *p)
 {
     px_writer_count(p->writer, PX_C_duplicates, 1);
@@ -259,6 +280,36 @@ static enum order_place place_trade(struct publish *p, struct symbol *s,
     return order_of(&s->trade, ev->venue_id, ANEW_TRADES_MIN, p->at.mono_ns);
 }
 
+/* Without any number one connection feeds a kind, as long as it is there. */
+static bool by_one(const struct publish *p, const struct symbol *s, uint32_t kind, uint32_t *conn1)
+{
+    bool there = *conn1 != 0 && (s->links[kind] & link_bit(*conn1 - 1)) != 0;
+    if (there && *conn1 != p->from->conn + 1)
+        return false;
+    *conn1 = p->from->conn + 1;
+    return true;
+}
+
+static enum join_verdict joined(struct publish *p, struct symbol *s, const struct venue_event *ev)
+{
+    const struct join_trade t = {.id = ev->venue_id,
+                                 .last = s->trade.last,
+                                 .consecutive = ev->consecutive && !s->broken,
+                                 .link = link_bit(p->from->conn),
+                                 .alive = s->links[PX_TRADE]};
+    return join_trade(&s->join, &t, p->at.mono_ns);
+}
+
+/* A trade that another connection brought before, and by how much. */
+static enum taken second(struct publish *p, struct symbol *s, const struct venue_event *ev)
+{
+    if (ev->venue_id == s->trade.last && s->trade_conn1 != p->from->conn + 1) {
+        p->from->seconds++;
+        p->from->behind_ns += (uint64_t)(p->at.mono_ns - s->trade_mono_ns);
+    }
+    return duplicate(p);
+}
+
 /* A replay is the venue's own repetition of earlier trades: what is new in it is published.
  * Adapters give it in the order of its ids, so that a hole before it is one: what was missed while
  * there was no connection, and is too old for the replay. */
@@ -268,11 +319,16 @@ static enum taken take_trade(struct publish *p, struct symbol *s, uint32_t slot,
     if (!of_space(p, s, ev))
         return superseded(p);
     if (ev->venue_id == 0)
-        return TAKEN;
+        return by_one(p, s, PX_TRADE, &s->trade_conn1) ? TAKEN : superseded(p);
     uint64_t before = s->trade.last;
+    enum join_verdict verdict = joined(p, s, ev);
+    if (verdict == JOIN_LATER) {
+        px_writer_count(p->writer, PX_C_ahead, 1);
+        return TAKEN_NOT;
+    }
     enum order_place place = place_trade(p, s, ev);
     if (place == ORDER_OLDER || place == ORDER_SAME)
-        return duplicate(p);
+        return second(p, s, ev);
     if (place == ORDER_ANEW) {
         log_warning(p->from->venue->name,
                     "%.*s: trade ids begin anew (%" PRIu64 " after %" PRIu64 ")",
@@ -287,35 +343,42 @@ static enum taken take_trade(struct publish *p, struct symbol *s, uint32_t slot,
     }
     s->broken = false;
     s->trade_exch_ns = believed(p, ev->exch_ns);
+    s->trade_mono_ns = p->at.mono_ns;
+    s->trade_conn1 = p->from->conn + 1;
+    p->from->firsts += others_bring(p, s, PX_TRADE);
     return TAKEN;
 }
 
 /* By the venue's time, where updates have no ids. */
-static enum taken take_timed(struct publish *p, struct order *o, int64_t exch_ns)
+static enum taken take_timed(struct publish *p, struct symbol *s, const struct venue_event *ev,
+                             struct timed *t)
 {
-    if (exch_ns <= 0 ||
-        order_of(o, (uint64_t)believed(p, exch_ns), 1, p->at.mono_ns) != ORDER_OLDER)
-        return TAKEN;
-    return duplicate(p);
-}
-
-static uint64_t link_bit(uint32_t conn)
-{
-    return UINT64_C(1) << (conn % SUBS_LINKS_MAX);
+    uint32_t kind = ev->type, conn1 = p->from->conn + 1;
+    if (ev->exch_ns <= 0)
+        return by_one(p, s, kind, &t->conn1) ? TAKEN : superseded(p);
+    uint64_t time = (uint64_t)believed(p, ev->exch_ns);
+    enum order_place place = order_of(&t->order, time, 1, p->at.mono_ns);
+    bool other = t->conn1 != conn1 && others_bring(p, s, kind);
+    if (place == ORDER_OLDER || (place == ORDER_SAME && other))
+        return duplicate(p);
+    t->conn1 = conn1;
+    return TAKEN;
 }
 
 static enum taken take_quote(struct publish *p, struct symbol *s, const struct venue_event *ev)
 {
     if (ev->derived) {
         bool slower = s->fast && s->links[PX_QUOTE] != 0;
-        return slower ? superseded(p) : take_timed(p, &s->derived, ev->exch_ns);
+        return slower ? superseded(p) : take_timed(p, s, ev, &s->derived);
     }
     s->fast = true;
     s->book_lost = false;
+    bool alone = !others_bring(p, s, PX_QUOTE);
+    if (ev->venue_id == 0 && !alone)
+        return take_timed(p, s, ev, &s->quotes);
     if (ev->venue_id == 0)
         return TAKEN;
     enum order_place place = order_of(&s->quote, ev->venue_id, 1, p->at.mono_ns);
-    bool alone = (s->links[PX_QUOTE] & ~link_bit(p->from->conn)) == 0;
     if (place == ORDER_OLDER && ev->anew && alone)
         order_take(&s->quote, ev->venue_id);
     else if (place == ORDER_OLDER)
@@ -335,7 +398,7 @@ static enum taken take(struct publish *p, struct symbol *s, uint32_t slot,
     case VENUE_QUOTE:
         return take_quote(p, s, ev);
     default:
-        return take_timed(p, &s->ticker, ev->exch_ns);
+        return take_timed(p, s, ev, &s->tickers);
     }
 }
 
@@ -497,7 +560,7 @@ static void take_resync(struct publish *p, const struct venue_event *ev)
     if (px_writer_error(p->writer, what, text, p->at.utc_ns) == 1)
         log_warning(p->from->venue->name, "%.*s: %.*s (its %s is asked for again)",
                     (int)ev->symbol_len, ev->symbol, (int)ev->text_len, ev->text, what);
-    if (s != NULL && quotes && !s->book_lost) {
+    if (s != NULL && quotes && !s->book_lost && !others_bring(p, s, PX_QUOTE)) {
         s->book_lost = true;
         say_gap(p, slot, PX_CAUSE_BOOK_LOST);
     }
@@ -533,7 +596,7 @@ static void take_sequence(struct publish *p, const struct venue_event *ev)
     for (uint32_t slot = 0; slot < p->capacity; slot++) {
         struct symbol *s = &p->symbol[slot];
         if (s->generation == 0 || s->generation != px_writer_generation(p->writer, slot) ||
-            (s->links[PX_TRADE] & link_bit(p->from->conn)) == 0)
+            (s->links[PX_TRADE] & link_bit(p->from->conn)) == 0 || others_bring(p, s, PX_TRADE))
             continue;
         s->missing = true;
         say_gap(p, slot, PX_CAUSE_MESSAGES_MISSING);
@@ -616,10 +679,20 @@ void publish_event(struct publish *p, struct publish_source *from, const struct 
     on_event(p, event);
 }
 
-/* Kinds that this link brought and no other brings. */
+/* Another link has been promised the kind, though it has brought none yet. */
+static bool promised(const struct publish *p, uint32_t slot, uint32_t kind, uint32_t conn)
+{
+    const struct symbol *s = &p->symbol[slot];
+    const struct sub *own = entry_of(p, s, slot), *all = all_market(p, s);
+    return (own != NULL && subs_acked(p->subs, own, 1u << kind, conn)) ||
+           (all != NULL && subs_acked(p->subs, all, 1u << kind, conn));
+}
+
+/* Kinds that this link brought and no other brings, or is to bring. */
 static uint32_t lost_kinds(struct publish *p, struct symbol *s, uint32_t slot, uint32_t conn)
 {
     uint32_t kinds = 0;
+    join_leave(&s->join, link_bit(conn));
     for (uint32_t k = 0; k < PX_CELL_KINDS; k++) {
         if ((s->links[k] & link_bit(conn)) == 0)
             continue;
@@ -627,7 +700,7 @@ static uint32_t lost_kinds(struct publish *p, struct symbol *s, uint32_t slot, u
         for (uint32_t l = 0; s->links[k] >> l != 0; l++)
             if (!carries(p, s, slot, l, k))
                 s->links[k] &= ~link_bit(l);
-        kinds |= (uint32_t)(s->links[k] == 0) << k;
+        kinds |= (uint32_t)(s->links[k] == 0 && !promised(p, slot, k, conn)) << k;
     }
     return kinds;
 }

@@ -21,6 +21,8 @@ struct publish_source {
     void (*control)(void *user, const struct venue_event *event);
     void *user;
     uint64_t ticks, gaps, duplicates, refused_frames; /* for the link's record */
+    /* Of trades that several connections bring: brought first; after another, and by how much. */
+    uint64_t firsts, seconds, behind_ns;
 };
 
 /* When a read(2) returned: one pair of clock readings for all that it brought. */

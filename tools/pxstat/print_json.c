@@ -124,6 +124,12 @@ static void put_conn(struct json_out *out, const struct snapshot *s, const struc
     jout_unsigned(out, "bytes", c->bytes);
     jout_unsigned(out, "ticks", c->ticks);
     jout_unsigned(out, "duplicates", c->duplicates);
+    jout_unsigned(out, "firsts", c->firsts);
+    jout_unsigned(out, "seconds", c->seconds);
+    if (c->seconds > 0)
+        jout_fixed(out, "behind_us", (double)c->behind_ns / (double)c->seconds / 1e3, 1);
+    else
+        jout_text(out, "behind_us", NULL);
     jout_unsigned(out, "refused_frames", c->refused_frames);
     jout_unsigned(out, "streams_wanted", c->streams_wanted);
     jout_unsigned(out, "streams_acked", c->streams_acked);

@@ -194,6 +194,11 @@ static void section_connections(struct page *page, const struct view *view)
                  "  %s received, %llu ticks, %llu duplicates, %llu frames refused",
                  cli_bytes(bytes, c->bytes), (unsigned long long)c->ticks,
                  (unsigned long long)c->duplicates, (unsigned long long)c->refused_frames);
+        if (c->firsts + c->seconds > 0)
+            page_add(page, TONE_PLAIN,
+                     "  of trades that others bring too: %llu first, %llu after them by %.1f us",
+                     (unsigned long long)c->firsts, (unsigned long long)c->seconds,
+                     c->seconds > 0 ? (double)c->behind_ns / (double)c->seconds / 1e3 : 0.0);
         if (c->state == PX_CONN_WAITING && c->next_mono_ns > s->mono_ns)
             page_add(page, TONE_WARN, "  next attempt in %s",
                      cli_duration(next, c->next_mono_ns - s->mono_ns));

@@ -41,6 +41,9 @@ struct px_conn_info {
     int64_t next_mono_ns;    /* next attempt while waiting */
     uint64_t attempts, reconnects, messages, bytes, ticks;
     uint64_t gaps, refused_frames, duplicates;
+    /* Of trades that another connection brings as well: those that came here first, those that came
+     * here after, and the sum of how much after. */
+    uint64_t firsts, seconds, behind_ns;
     uint32_t streams_wanted, streams_acked;
     uint64_t latency_max_ns, latency_count;
     char reason[120]; /* why it is not live, or why it last ended */

@@ -1,0 +1,88 @@
+"""Connections that are about to end are succeeded first; two connections at all times. Every trade is
+published once, in order, and no symbol is stale for a moment."""
+import signal
+
+from px import Sim, bus, wait_for  # noqa: F401
+
+SYMBOLS = [f"S{i:03d}USDT" for i in range(20)]
+
+
+def start(bus, tmp_path, sim, **keys):  # noqa: F811
+    config = tmp_path / "feeder.ini"
+    lines = "".join(f"{k} = {v}\n" for k, v in keys.items())
+    config.write_text(f"[binance]\nsymbols = {' '.join(SYMBOLS)}\nkinds = trade quote\n{lines}")
+    tail = bus.tail_process(all=True, wait=True, kinds="trade")
+    feeder = bus.feeder(config=config, endpoint=sim.url, ring=1 << 20)
+    tail.wait_lines(lambda ticks: len(ticks) > 500, what="trades")
+    return feeder, tail
+
+
+def check_row(ticks, least):
+    """Each id of each symbol once and in order, and no word of a gap or of stale prices."""
+    last, count = {}, 0
+    for t in ticks:
+        if t["kind"] == "status":
+            assert t["event"] not in ("gap", "stale", "lost", "quiet"), t
+            continue
+        trade_id = int(t["trade_id"])
+        assert last.get(t["symbol"], trade_id - 1) == trade_id - 1, t
+        last[t["symbol"]] = trade_id
+        count += 1
+    assert len(last) == len(SYMBOLS) and count >= least
+
+
+def connections(bus):  # noqa: F811
+    return [c for c in bus.stat()[1]["connections"] if c["state"] == "live"]
+
+
+def test_an_announced_end_loses_no_trade(bus, tmp_path):  # noqa: F811
+    with Sim(rate=5000, fault="server-shutdown:6", fault_connections=1) as sim:
+        feeder, tail = start(bus, tmp_path, sim)
+        feeder.wait_err("another connection takes over")
+        wait_for(lambda: len(connections(bus)) == 2, what="both")
+        wait_for(lambda: len(connections(bus)) == 1 and len(bus.stat()[1]["connections"]) == 1,
+                 what="the first one's end")
+        seen = len(tail.lines())
+        tail.wait_lines(lambda ticks: len(ticks) > seen + 2000, what="trades of the second")
+        assert bus.counter("planned_ends") == 1 and bus.counter("gaps") == 0
+        assert bus.counter("duplicates") > 100  # they did overlap
+        check_row(tail.lines(), 5000)
+        assert "closed by the venue" not in feeder.err()
+
+
+def test_connections_that_come_of_age_are_replaced_without_loss(bus, tmp_path):  # noqa: F811
+    with Sim(rate=3000) as sim:
+        feeder, tail = start(bus, tmp_path, sim, life_s=3)
+        wait_for(lambda: feeder.err().count("takes over") +
+                 sum(int(n) for n in repeats(feeder.err())) >= 3, 40, "three replacements")
+        wait_for(lambda: len(connections(bus)) == 1)
+        assert bus.counter("gaps") == 0 and bus.counter("connects") >= 4
+        check_row(tail.lines(), 10000)
+
+
+def repeats(err):
+    lines = err.splitlines()
+    return [line.rsplit("repeated ", 1)[1].split()[0] for line, before in zip(lines[1:], lines)
+            if "last message repeated" in line and "takes over" in before]
+
+
+def test_two_connections_go_on_with_one_and_say_who_is_first(bus, tmp_path):  # noqa: F811
+    with Sim(rate=2000, fault="half-frame:3000", fault_connections=1) as sim:
+        _, tail = start(bus, tmp_path, sim, redundancy=2, silence_ms=1500)
+        wait_for(lambda: len(connections(bus)) == 2, what="both")
+        # the first one stops in the middle of a frame, is given up, and comes back
+        wait_for(lambda: (bus.counter("reconnects") or 0) >= 1, what="the first one's return")
+        wait_for(lambda: len(connections(bus)) == 2, what="both again")
+        wait_for(lambda: sum(c["firsts"] for c in connections(bus)) > 500 and
+                 sum(c["seconds"] for c in connections(bus)) > 500)
+        assert all(c["behind_us"] is None or 0 <= c["behind_us"] < 1e6 for c in connections(bus))
+        check_row(tail.lines(), 3000)
+        assert bus.counter("gaps") == 0
+
+
+def test_the_end_of_the_feeder_ends_both(bus, tmp_path):  # noqa: F811
+    with Sim(rate=500) as sim:
+        feeder, _ = start(bus, tmp_path, sim, redundancy=2)
+        wait_for(lambda: len(connections(bus)) == 2, what="both")
+        feeder.send(signal.SIGTERM)
+        assert feeder.wait() == 0
