@@ -123,7 +123,7 @@ static void say(struct wants *wants, uint32_t slot, uint32_t event, uint32_t cau
 }
 
 /* What the state of an entry says about its price. LIVE, QUIET of a symbol with prices, and GAP are
- * publish.c's: data came, and it knows more. */
+ * publish_quality.c's: data came, and it knows more. */
 static void show(struct wants *wants, const struct sub *e)
 {
     px_writer *w = wants->writer;
