@@ -15,8 +15,8 @@ CAPTURES = Path(os.environ.get("PX_CAPTURES", ""))
 USDM, COINM = "binance_usdm", "binance_coinm"
 PERPETUAL = {USDM: "btcusdt", COINM: "btcusd_perp"}
 BOOK_DATA = ["bookTicker", "depth", "depth@100ms", "depth@500ms", "depth5", "depth10@100ms",
-             "depth20@500ms"]
-MARKET_DATA = ["trade", "aggTrade", "ticker", "miniTicker"]
+             "depth20@500ms", "trade"]
+MARKET_DATA = ["aggTrade", "ticker", "miniTicker"]
 
 
 def path_to(venue, kind):

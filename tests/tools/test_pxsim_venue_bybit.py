@@ -61,6 +61,8 @@ def test_answers_have_the_shape_of_each_market():
             assert about(answer) == {"success": True, "ret_msg": no, "req_id": "8",
                                      "op": "unsubscribe"}
             assert about(await say(ws, "subscribe", ["tickers.BTCUSDT"], None))["req_id"] == ""
+            assert about(await say(ws, "ping", None, 9))["req_id"] == "9"
+            assert about(await say(ws, "ping", None, [9]))["req_id"] == ""
     with linear() as sim:
         run(client(sim, LINEAR, "", ""))
     with spot() as sim:
@@ -269,6 +271,12 @@ def test_linear_tickers_are_a_snapshot_and_changes_of_some_fields():
                 assert set(m["data"]) < set(whole) and len(m["data"]) > 1
             assert not all("lastPrice" in m["data"] for m in messages[1:])
             assert not all("bid1Price" in m["data"] for m in messages[1:])
+            for m in messages:
+                whole |= m["data"]
+                low, last, high = (Decimal(whole[key]) for key in
+                                   ("lowPrice24h", "lastPrice", "highPrice24h"))
+                assert low <= last <= high
+                assert "lastPrice" not in m["data"] or "lowPrice24h" in m["data"]
     with linear("--rate", 100) as sim:
         run(client(sim))
 

@@ -10,13 +10,14 @@
 enum { SPOT = 1, FUTURES = 2, BOTH = 3 };
 enum { BOOK_DATA = 1, MARKET_DATA = 2 };
 
-/* Futures tell books every 250 ms or as often as is asked; here they do so every 100 ms, which a
+/* No document has the `trade` streams of futures; they go with the data of books.
+ * Futures tell books every 250 ms or as often as is asked; here they do so every 100 ms, which a
  * client cannot tell from a busy market. */
 static const struct {
     const char *suffix;
     uint8_t kind, levels, market, data;
 } suffixes[] = {
-    {"trade", STREAM_TRADE, 0, BOTH, MARKET_DATA},
+    {"trade", STREAM_TRADE, 0, BOTH, BOOK_DATA},
     {"aggTrade", STREAM_AGGREGATE, 0, BOTH, MARKET_DATA},
     {"bookTicker", STREAM_QUOTE, 0, BOTH, BOOK_DATA},
     {"ticker", STREAM_TICKER, 0, BOTH, MARKET_DATA},

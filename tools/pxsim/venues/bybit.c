@@ -209,6 +209,18 @@ static const struct {
     void (*on)(struct session *s, const struct request *r);
 } ops[] = {{"subscribe", on_subscribe}, {"unsubscribe", on_unsubscribe}, {"ping", on_ping}};
 
+/* A number serves as an id too, and comes back as its text. */
+static void read_req_id(struct json id, char out[REQ_ID_MAX])
+{
+    bool number = id.len > 0 && (id.at[0] == '-' || (id.at[0] >= '0' && id.at[0] <= '9'));
+    if (number && id.len < REQ_ID_MAX) {
+        memcpy(out, id.at, id.len);
+        out[id.len] = '\0';
+    } else if (json_text(id, out, REQ_ID_MAX) < 0) {
+        out[0] = '\0';
+    }
+}
+
 static void bybit_text(struct session *s, const char *text, size_t len)
 {
     struct json root;
@@ -221,8 +233,7 @@ static void bybit_text(struct session *s, const char *text, size_t len)
         return;
     }
     r.args = json_member(root, "args");
-    if (json_text(json_member(root, "req_id"), r.req_id, sizeof r.req_id) < 0)
-        r.req_id[0] = '\0';
+    read_req_id(json_member(root, "req_id"), r.req_id);
     if (json_text(json_member(root, "op"), op, sizeof op) < 0)
         op[0] = '\0';
     for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {

@@ -296,20 +296,20 @@ static void linear_ticker(struct text *t, const struct stream *st, struct sim_ti
 }
 
 /* The fields of a ticker are told in groups, each at its own time. What a message leaves out stands
- * as it was told last. */
+ * as it was told last; a last price comes with the range that it may have widened. */
 static void linear_ticker_change(struct text *t, const struct stream *st,
                                  const struct hub_event *ev)
 {
-    static void (*const groups[][3])(struct text *, const struct market *) = {
-        {put_change, put_last, put_best},
-        {put_mark, NULL, NULL},
-        {put_turnover, put_best, NULL},
-        {put_last, put_range, NULL},
+    static void (*const groups[][4])(struct text *, const struct market *) = {
+        {put_change, put_last, put_range, put_best},
+        {put_mark},
+        {put_turnover, put_best},
+        {put_last, put_range},
     };
     const struct market *m = &ev->instrument->market;
     size_t turn = st->told % (sizeof groups / sizeof groups[0]);
     linear_ticker_head(t, st, "delta");
-    for (size_t i = 0; i < 3 && groups[turn][i] != NULL; i++)
+    for (size_t i = 0; i < 4 && groups[turn][i] != NULL; i++)
         groups[turn][i](t, m);
     linear_ticker_tail(t, m, ev->now);
 }
