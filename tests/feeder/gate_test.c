@@ -1,0 +1,2 @@
+#include "t.h"
+T_TEST(x){}
