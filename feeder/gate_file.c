@@ -93,6 +93,7 @@ struct reading {
     struct gate_time now;
     int64_t utc_ms, mono_ms; /* when it was written */
     int64_t elapsed_ns;      /* since */
+    bool failed;             /* an attempt was under way: what follows from it is to be written */
     uint32_t venue;          /* of the last endpoint, venue_count: one that is no longer there */
 };
 
@@ -148,6 +149,7 @@ static bool take_endpoint(struct reading *r, const char *line)
     snprintf(e->breaker.reason, sizeof e->breaker.reason, "%s", reason + strlen(" reason "));
     if (under_way != 0)
         fail_it(e, r->now);
+    r->failed = r->failed || under_way != 0;
     return true;
 }
 
@@ -204,4 +206,6 @@ void gate_load(struct gate *g, struct gate_time now)
         savefile_move_aside(&g->file);
     else if (rc < 0 && rc != -ENOENT)
         log_warning(g->file.path, "cannot be read: %s", strerror(-rc));
+    if (r.failed)
+        gate_save(g, now);
 }
