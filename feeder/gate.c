@@ -109,12 +109,6 @@ struct backoff gate_backoff(const struct gate *g, uint32_t venue)
     return backoff;
 }
 
-static void count(struct gate *g, uint32_t counter)
-{
-    if (g->writer != NULL)
-        px_writer_count(g->writer, counter, 1);
-}
-
 static int64_t wait_for_budget(struct gate *g, uint32_t venue, int64_t now_ns)
 {
     const struct budget *b = &g->budget[g->endpoint[venue].budget];
@@ -141,8 +135,8 @@ int64_t gate_wait(struct gate *g, uint32_t venue, int64_t now_ns, const char **w
         return wait;
     }
     wait = wait_for_budget(g, venue, now_ns);
-    if (wait > 0)
-        count(g, PX_C_budget_waits);
+    if (wait > 0 && g->writer != NULL)
+        px_writer_count(g->writer, PX_C_budget_waits, 1);
     return wait;
 }
 
@@ -202,8 +196,9 @@ void gate_ended(struct gate *g, struct gate_link l, const struct gate_end *end,
         breaker_left(&e->breaker, l.link);
     else
         breaker_failed(&e->breaker, &f, now.mono_ns);
-    if (before != PX_BREAKER_OPEN && e->breaker.state == PX_BREAKER_OPEN)
-        count(g, PX_C_breaker_opens);
+    bool opened = before != PX_BREAKER_OPEN && e->breaker.state == PX_BREAKER_OPEN;
+    if (opened && g->writer != NULL)
+        px_writer_count(g->writer, PX_C_breaker_opens, 1);
     if (e->limits)
         gate_save(g, now);
 }
