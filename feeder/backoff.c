@@ -30,6 +30,11 @@ static uint64_t next_random(struct backoff *b)
     return x * UINT64_C(2685821657736338717);
 }
 
+int64_t backoff_jitter(struct backoff *b, int64_t bound_ns)
+{
+    return bound_ns > 0 ? 1 + (int64_t)(next_random(b) % (uint64_t)bound_ns) : 0;
+}
+
 int64_t backoff_next(struct backoff *b, int64_t least_ns)
 {
     int64_t bound = b->base_ns;
@@ -39,7 +44,7 @@ int64_t backoff_next(struct backoff *b, int64_t least_ns)
         bound = b->cap_ns;
     if (b->failures < UINT32_MAX)
         b->failures++;
-    int64_t wait = 1 + (int64_t)(next_random(b) % (uint64_t)bound);
+    int64_t wait = backoff_jitter(b, bound);
     if (least_ns > LEAST_MAX_NS)
         least_ns = LEAST_MAX_NS;
     return least_ns > 0 ? least_ns + wait : wait;

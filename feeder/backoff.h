@@ -24,6 +24,9 @@ void backoff_init(struct backoff *b, int64_t base_ns, int64_t cap_ns, uint64_t s
  * none), with jitter on top of it, since everybody was told the same. */
 int64_t backoff_next(struct backoff *b, int64_t least_ns);
 
+/* Uniform in (0, bound_ns]: to spread what would happen at once. */
+int64_t backoff_jitter(struct backoff *b, int64_t bound_ns);
+
 /* A refused upgrade. */
 struct backoff_refusal {
     int status;       /* of HTTP */

@@ -114,9 +114,20 @@ static bool has_socket(uint32_t state)
     return state >= PX_CONN_CONNECTING && state <= PX_CONN_CLOSING;
 }
 
-static uint32_t resolve(struct conn *c, int64_t now_ns)
+static void wait_for(struct conn *c, int64_t wait_ns, int64_t now_ns)
 {
+    enter(c, PX_CONN_WAITING, now_ns);
+    c->deadline_ns = now_ns + wait_ns;
+}
+
+static uint32_t attempt(struct conn *c, const struct conn_input *in, int64_t now_ns)
+{
+    if (in != NULL && in->retry_ns > 0) {
+        wait_for(c, in->retry_ns, now_ns);
+        return 0;
+    }
     c->attempts++;
+    c->good = false;
     c->addresses = c->address = 0;
     enter(c, PX_CONN_RESOLVING, now_ns);
     return CONN_DO_RESOLVE;
@@ -146,17 +157,16 @@ static uint32_t end(struct conn *c, const struct conn_input *in, int64_t now_ns)
     int64_t wait = backoff_next(&c->backoff, in != NULL ? in->retry_ns : 0);
     if (c->state == PX_CONN_LIVE && c->mute) /* the venue refused nothing */
         c->backoff.failures = failures;
-    enter(c, PX_CONN_WAITING, now_ns);
-    c->deadline_ns = now_ns + wait;
+    wait_for(c, wait, now_ns);
     return actions;
 }
 
-static uint32_t on_timer(struct conn *c, int64_t now_ns)
+static uint32_t on_timer(struct conn *c, const struct conn_input *in, int64_t now_ns)
 {
     if (now_ns < conn_deadline(c))
         return 0;
     if (c->state == PX_CONN_WAITING)
-        return c->wanted ? resolve(c, now_ns) : 0;
+        return c->wanted ? attempt(c, in, now_ns) : 0;
     if (c->state == PX_CONN_LIVE) {
         c->mute = true;
         c->muted_ns = now_ns;
@@ -247,9 +257,11 @@ static uint32_t on_data(struct conn *c, int64_t now_ns)
     /* Data is an answer too: some endpoints acknowledge nothing. */
     if (c->state == PX_CONN_SUBSCRIBING)
         return on_subscribed(c, now_ns);
-    if (c->state == PX_CONN_LIVE && c->backoff.failures != 0 &&
-        now_ns - c->live_ns >= or_else(c->config.good_ns, GOOD_NS))
+    if (c->state == PX_CONN_LIVE && !c->good &&
+        now_ns - c->live_ns >= or_else(c->config.good_ns, GOOD_NS)) {
+        c->good = true;
         backoff_reset(&c->backoff);
+    }
     return 0;
 }
 
@@ -259,11 +271,11 @@ uint32_t conn_step(struct conn *c, enum conn_event event, const struct conn_inpu
     switch (event) {
     case CONN_WANTED:
         c->wanted = true;
-        return c->state == PX_CONN_IDLE ? resolve(c, now_ns) : 0;
+        return c->state == PX_CONN_IDLE ? attempt(c, in, now_ns) : 0;
     case CONN_UNWANTED:
         return on_unwanted(c, now_ns);
     case CONN_TIMER:
-        return on_timer(c, now_ns);
+        return on_timer(c, in, now_ns);
     case CONN_SUBSCRIBED:
         return on_subscribed(c, now_ns);
     case CONN_BYTES:

@@ -59,6 +59,7 @@ struct conn {
     uint32_t state; /* enum px_conn_state */
     bool wanted;
     bool mute;                   /* the last end was for silence */
+    bool good;                   /* this connection has brought data for good_ns */
     uint32_t addresses, address; /* how many there are, and which is tried: [0, addresses) */
     int64_t since_ns;            /* of the present state */
     int64_t deadline_ns;         /* of the present state, INT64_MAX none */
@@ -68,14 +69,14 @@ struct conn {
     int64_t pause_ns;   /* longest pause of data of late, 0 unknown; kept over connections */
     uint32_t mute_ends; /* ends for silence, less those forgiven */
     int64_t muted_ns;   /* of the last such end, or the last that was forgiven */
-    int64_t retry_ns;   /* what the venue said to wait, for the next waiting */
     uint64_t attempts, reconnects, lives, failures;
 };
 
 /* What goes with an event; NULL where nothing does. */
 struct conn_input {
     uint32_t addresses; /* CONN_RESOLVED */
-    int64_t retry_ns;   /* CONN_FAILED: Retry-After, 0 none */
+    int64_t retry_ns;   /* CONN_FAILED, CONN_ENDED: what the venue asks to wait; CONN_WANTED,
+                           CONN_TIMER: no attempt before so long, 0 now */
     bool reached;       /* CONN_FAILED: the peer has spoken, no other address would do better */
 };
 

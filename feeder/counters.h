@@ -55,6 +55,9 @@
     /* state.c */                                                                                  \
     X(state_saves, "times", PX_COUNTER, "times that the wanted set was written to disk")           \
     X(state_failures, "times", PX_COUNTER, "times that the wanted set could not be written")       \
+    /* gate.c */                                                                                   \
+    X(breaker_opens, "times", PX_COUNTER, "times that the breaker of an endpoint opened")          \
+    X(budget_waits, "times", PX_COUNTER, "attempts put off because a venue's budget was used up")  \
     /* memwatch.c */                                                                               \
     X(memory_soft_trims, "times", PX_COUNTER, "times that the soft limit made the allocator trim") \
     X(memory_hard_hits, "seconds", PX_COUNTER, "seconds spent above the hard limit")               \

@@ -241,7 +241,14 @@ static int open_writer(struct feeder *f)
 static int open_state(struct feeder *f)
 {
     f->state = state_new(f->state_dir, f->config.bus, f->config.capacity, f->writer);
-    return f->state == NULL ? fail(f->state_dir, -ENOMEM, "cannot keep the wanted set") : 0;
+    if (f->state == NULL)
+        return fail(f->state_dir, -ENOMEM, "cannot keep the wanted set");
+    f->gate = gate_new(&f->config, f->state_dir, f->writer);
+    if (f->gate == NULL)
+        return fail(f->state_dir, -ENOMEM, "cannot keep breakers");
+    struct gate_time now = {.mono_ns = now_mono_ns(), .utc_ns = now_utc_ns()};
+    gate_load(f->gate, now);
+    return 0;
 }
 
 static void on_resolved(void *owner, enum net_event event)
@@ -289,6 +296,7 @@ static int open_fleet(struct feeder *f)
         return fail(f->config.bus, -ENOMEM, "cannot make room for subscriptions");
     struct link_shared shared = {.net = f->net,
                                  .resolve = f->resolve,
+                                 .gate = f->gate,
                                  .writer = f->writer,
                                  .subs = wants_subs(f->wants),
                                  .publish = f->publish,
@@ -362,6 +370,7 @@ void feeder_close(struct feeder *f, bool keep)
     }
     net_free(f->net);
     resolve_free(f->resolve);
+    gate_free(f->gate);
     state_free(f->state);
     tls_context_free(f->tls);
     int32_t held_by;

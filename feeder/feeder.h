@@ -47,6 +47,7 @@ struct feeder {
     struct publish *publish;
     struct fleet *fleet;
     struct state *state;
+    struct gate *gate;
     struct memwatch memwatch;
     struct control *control;
     struct session_watch *sessions; /* PXL_READERS_MAX */

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "json.h"
 #include "link_internal.h"
@@ -62,15 +61,39 @@ struct plan_link link_plan(const struct config *config)
         .tls_bytes = 2 * LINK_TLS_BYTES};
 }
 
+static struct gate_time gate_now(void)
+{
+    struct publish_time now = publish_now();
+    return (struct gate_time){.mono_ns = now.mono_ns, .utc_ns = now.utc_ns};
+}
+
+static struct gate_link gate_link(const struct link *l)
+{
+    return (struct gate_link){.venue = l->venue_index, .link = l->index};
+}
+
+/* The endpoint's breaker is every connection's: one that has no reason of its own shows that. */
+static void record_gate(struct link *l)
+{
+    struct gate_view v = gate_view(l->shared->gate, l->venue_index, now_mono_ns());
+    struct px_conn_info *i = &l->info;
+    i->breaker = v.state;
+    i->next_mono_ns = 0;
+    if (l->conn.state == PX_CONN_WAITING)
+        i->next_mono_ns = v.next_ns > l->conn.deadline_ns ? v.next_ns : l->conn.deadline_ns;
+    if (i->breaker == PX_BREAKER_OPEN && i->reason[0] == '\0')
+        snprintf(i->reason, sizeof i->reason, "%s", v.reason);
+}
+
 static void record(struct link *l)
 {
     struct conn *c = &l->conn;
     struct px_conn_info *i = &l->info;
+    record_gate(l);
     i->state = c->state;
     i->owner_epoch = px_writer_epoch(l->shared->writer);
     i->since_mono_ns = c->since_ns;
     i->open_mono_ns = c->live_ns;
-    i->next_mono_ns = c->state == PX_CONN_WAITING ? c->deadline_ns : 0;
     i->attempts = c->attempts;
     i->reconnects = c->reconnects;
     i->ticks = l->source.ticks;
@@ -108,6 +131,11 @@ static void lost(struct link *l)
 static void connect_next(struct link *l)
 {
     uint32_t i = l->conn.address;
+    if (i > 0 && !gate_another(l->shared->gate, l->venue_index, gate_now())) {
+        link_fail(l, CONN_FAILED, &(struct conn_input){.reached = true},
+                  "the budget of attempts has none left for its other addresses");
+        return;
+    }
     int fd = net_connect((const struct sockaddr *)&l->answer.address[i], l->answer.len[i]);
     int rc = fd < 0 ? fd : net_add(l->shared->net, &l->sock, fd, link_on_socket, l);
     if (rc < 0) {
@@ -178,6 +206,33 @@ static void ask_addresses(struct link *l)
         link_fail(l, CONN_FAILED, NULL, "too many names are being resolved");
 }
 
+/* An attempt begins, or is put off by the gate of its endpoint. */
+static void attempt(struct link *l, enum conn_event event)
+{
+    const char *why;
+    struct conn_input in = {.retry_ns =
+                                gate_wait(l->shared->gate, l->venue_index, now_mono_ns(), &why)};
+    if (in.retry_ns > 0 && l->info.reason[0] == '\0')
+        snprintf(l->info.reason, sizeof l->info.reason, "%s", why);
+    link_step(l, event, &in);
+}
+
+static bool has_begun(uint32_t state)
+{
+    return state != PX_CONN_IDLE && state != PX_CONN_WAITING;
+}
+
+/* What the end of a connection that was in state `was` says of its endpoint. */
+static void judge(struct link *l, uint32_t was, const struct conn_input *in)
+{
+    bool excused = was == PX_CONN_LIVE && (l->conn.mute || l->planned_end);
+    struct gate_end end = {.until_ns = l->conn.deadline_ns,
+                           .told = in != NULL && in->retry_ns > 0,
+                           .no_verdict = !l->conn.wanted || was == PX_CONN_CLOSING || excused,
+                           .reason = l->info.reason};
+    gate_ended(l->shared->gate, gate_link(l), &end, gate_now());
+}
+
 /* At most one of the actions from CONN_DO_RESOLVE on is asked for at a time, and is the last one,
  * so that a failure in it may step the machine again. */
 void link_step(struct link *l, enum conn_event event, const struct conn_input *in)
@@ -186,6 +241,10 @@ void link_step(struct link *l, enum conn_event event, const struct conn_input *i
     uint32_t actions = conn_step(&l->conn, event, in, now_mono_ns());
     if (l->conn.state == before && actions == 0)
         return;
+    if (has_begun(before) && !has_begun(l->conn.state))
+        judge(l, before, in);
+    if (actions & CONN_DO_RESOLVE)
+        l->conn.backoff.failures = gate_begin(l->shared->gate, gate_link(l), gate_now());
     arm(l);
     if (actions & CONN_DO_CLOSE)
         link_send_close(l, 1000, NULL);
@@ -215,8 +274,8 @@ static void tell(struct link *l, bool was_live, bool told_when)
     char text[sizeof l->info.endpoint + sizeof l->info.reason + 4];
     snprintf(text, sizeof text, "%s: %s", l->info.endpoint, l->info.reason);
     px_writer_error(l->shared->writer, "connection", text, publish_now().utc_ns);
-    enum log_level level =
-        was_live || l->conn.backoff.failures <= 1 ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG;
+    bool first = l->conn.backoff.failures <= 1 || l->conn.failures <= 1;
+    enum log_level level = was_live || first ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG;
     log_line(level, l->venue->name, "%s: %s%s", l->info.endpoint, l->info.reason, again);
 }
 
@@ -264,7 +323,7 @@ static void deadline(struct link *l)
     if (now_mono_ns() < conn_deadline(&l->conn))
         return;
     if (l->conn.state == PX_CONN_WAITING)
-        link_step(l, CONN_TIMER, NULL);
+        attempt(l, CONN_TIMER);
     else
         link_fail(l, CONN_TIMER, NULL, "%s", conn_deadline_text(&l->conn));
 }
@@ -364,15 +423,7 @@ int link_open(struct link *l, uint32_t venue_index, uint32_t shard, uint32_t rou
                                  .close_ns = config->close_ms * MS,
                                  .silence_ns = silence_ms * MS,
                                  .good_ns = config->breaker_good_s * 1000 * MS};
-    int64_t cap = config->backoff_max_ms * MS;
-    if (!l->limits && cap > BACKOFF_LOCAL_CAP_NS)
-        cap = BACKOFF_LOCAL_CAP_NS;
-    int64_t base = config->backoff_min_ms * MS < cap ? config->backoff_min_ms * MS : cap / 4;
-    uint64_t seed = 0;
-    if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != sizeof seed)
-        seed = (uint64_t)now_mono_ns() ^ l->index;
-    struct backoff backoff;
-    backoff_init(&backoff, base, cap, seed);
+    struct backoff backoff = gate_backoff(l->shared->gate, venue_index);
     conn_init(&l->conn, &timing, &backoff, now_mono_ns());
     l->source = (struct publish_source){.venue = l->venue,
                                         .venue_index = venue_index,
@@ -381,13 +432,16 @@ int link_open(struct link *l, uint32_t venue_index, uint32_t shard, uint32_t rou
                                         .control = on_control,
                                         .user = l};
     l->used = true;
-    link_step(l, CONN_WANTED, NULL);
+    attempt(l, CONN_WANTED);
     return 0;
 }
 
 void link_want(struct link *l, bool want)
 {
-    link_step(l, want ? CONN_WANTED : CONN_UNWANTED, NULL);
+    if (want)
+        attempt(l, CONN_WANTED);
+    else
+        link_step(l, CONN_UNWANTED, NULL);
     l->conn.wanted = want;
 }
 
@@ -422,6 +476,7 @@ bool link_idle(const struct link *l)
 void link_release(struct link *l)
 {
     net_timer_cancel(&l->timer);
+    gate_ended(l->shared->gate, gate_link(l), &(struct gate_end){.no_verdict = true}, gate_now());
     drop(l);
     px_writer_conn(l->shared->writer, l->index, NULL);
     l->used = false;
@@ -476,5 +531,7 @@ void link_tick(struct link *l, int64_t now_ns)
         link_pump(l, now_ns);
         link_settle(l);
     }
+    if (l->conn.good)
+        gate_good(l->shared->gate, gate_link(l), gate_now());
     record(l);
 }

@@ -5,6 +5,7 @@
 
 #include "config.h"
 #include "conn.h"
+#include "gate.h"
 #include "net.h"
 #include "plan.h"
 #include "publish.h"
@@ -25,6 +26,7 @@
 struct link_shared {
     struct net *net;
     struct resolve *resolve;
+    struct gate *gate;
     px_writer *writer;
     struct subs *subs;
     struct publish *publish;

@@ -177,6 +177,14 @@ void link_drop_io(struct link *l)
     l->drops++;
 }
 
+static const char *again(char out[40], int64_t retry_ns)
+{
+    out[0] = '\0';
+    if (retry_ns > 0)
+        snprintf(out, 40, ", try again after %d s", (int)(retry_ns / S));
+    return out;
+}
+
 static void refused(struct link *l, const struct ws_event *ev)
 {
     struct backoff_refusal refusal = {.status = ev->code,
@@ -185,11 +193,9 @@ static void refused(struct link *l, const struct ws_event *ev)
                                       .venue_host = l->limits,
                                       .utc_s = publish_now().utc_ns / S};
     struct conn_input in = {.reached = true, .retry_ns = backoff_told(&refusal)};
-    char again[40] = "";
-    if (in.retry_ns > 0)
-        snprintf(again, sizeof again, ", try again after %d s", (int)(in.retry_ns / S));
+    char when[40];
     link_fail(l, CONN_FAILED, &in, "the venue refused the upgrade: %d %.60s%s", ev->code,
-              ev->reason[0] != '\0' ? ev->reason : "without a reason", again);
+              ev->reason[0] != '\0' ? ev->reason : "without a reason", again(when, in.retry_ns));
 }
 
 /* Too many messages, most likely: an endpoint of the operator's own has the venue's limit after
@@ -203,15 +209,27 @@ static void keep_limits(struct link *l)
                     l->info.endpoint, CLOSE_POLICY, l->venue->messages_per_s);
 }
 
+/* What the code asks for where the venue's limits apply. */
+static int64_t told_by_close(struct link *l, int code)
+{
+    struct breaker_pause pause;
+    if (!l->limits || !breaker_told_by_close(code, &pause))
+        return 0;
+    return pause.least_ns + backoff_jitter(&l->conn.backoff, pause.spread_ns);
+}
+
 static void closed(struct link *l, const struct ws_event *ev)
 {
+    struct conn_input in = {.reached = true};
+    char when[40];
     if (!send_owed(l))
         return;
     l->parted = true;
     if (ev->code == CLOSE_POLICY)
         keep_limits(l);
-    link_fail(l, CONN_ENDED, REACHED, "closed by the venue with code %d%s%.80s", ev->code,
-              ev->reason[0] != '\0' ? ": " : "", ev->reason);
+    in.retry_ns = told_by_close(l, ev->code);
+    link_fail(l, CONN_ENDED, &in, "closed by the venue with code %d%s%.60s%s", ev->code,
+              ev->reason[0] != '\0' ? ": " : "", ev->reason, again(when, in.retry_ns));
 }
 
 static void broken(struct link *l, const struct ws_event *ev)

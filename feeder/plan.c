@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "control.h"
+#include "gate.h"
 #include "publish.h"
 #include "state.h"
 #include "subs.h"
@@ -34,6 +35,7 @@ size_t plan_items(const struct config *config, const struct plan_link *link,
         {"feeder", "control socket", control_bytes(config->capacity), 1},
         {"feeder", "readers' pages", PX_PAGE_BYTES, PXL_READERS_MAX},
         {"feeder", "saved set", state_bytes(config->capacity), 1},
+        {"feeder", "breakers and budgets", gate_bytes(), 1},
         {"feeder", "connections", link->object_bytes, links},
         {"websocket", "receive buffers", link->receive_bytes, links},
         {"websocket", "send buffers", link->send_bytes, links},

@@ -9,7 +9,7 @@
 #define MS INT64_C(1000000)
 
 static struct px_symbol_info symbols[3];
-static struct conn conns[2];
+static struct conn conns[3];
 
 /* A healthy bus with two subscribed symbols. */
 static struct snapshot healthy(void)
@@ -132,6 +132,19 @@ T_TEST(an_open_breaker_warns_and_a_half_open_one_does_not)
     expect(&s, 1, "live", "the breaker of binance is open: HTTP 429");
     conns[0].info.breaker = PX_BREAKER_HALF_OPEN;
     expect(&s, 0, "live", "");
+}
+
+T_TEST(breaker_that_connections_of_a_venue_share_is_one)
+{
+    struct snapshot s = healthy();
+    s.conn_count = 3;
+    for (size_t i = 0; i < 3; i++) {
+        conns[i].info.breaker = PX_BREAKER_OPEN;
+        snprintf(conns[i].info.venue, sizeof conns[i].info.venue, "%s", i < 2 ? "okx" : "kraken");
+    }
+    expect(&s, 1, "live", "2 breakers are open");
+    conns[2].info.breaker = PX_BREAKER_CLOSED;
+    expect(&s, 1, "live", "the breaker of okx is open");
 }
 
 T_TEST(memory_warns_at_the_soft_limit_and_is_critical_at_the_hard_one)

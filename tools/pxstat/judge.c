@@ -28,6 +28,17 @@ __attribute__((format(printf, 3, 4))) static void find(struct health *h, int cod
         h->code = code;
 }
 
+/* Connections of a venue share its breaker: it counts once. */
+static size_t opens_another(const struct snapshot *s, size_t i)
+{
+    const struct px_conn_info *c = &s->conns[i].info;
+    for (size_t k = 0; k < i && c->breaker == PX_BREAKER_OPEN; k++)
+        if (s->conns[k].info.breaker == PX_BREAKER_OPEN &&
+            strcmp(s->conns[k].info.venue, c->venue) == 0)
+            return 0;
+    return c->breaker == PX_BREAKER_OPEN;
+}
+
 static void count_symbols(const struct snapshot *s, struct health *h)
 {
     for (size_t i = 0; i < s->symbol_count; i++) {
@@ -38,7 +49,7 @@ static void count_symbols(const struct snapshot *s, struct health *h)
             h->of_quality[s->symbols[i].quality]++;
     }
     for (size_t i = 0; i < s->conn_count; i++)
-        h->breakers_open += s->conns[i].info.breaker == PX_BREAKER_OPEN;
+        h->breakers_open += opens_another(s, i);
 }
 
 /* Whether there is a feeder, and whether it moves. */

@@ -118,6 +118,11 @@ static void put_conn(struct json_out *out, const struct snapshot *s, const struc
     jout_fixed(out, "max", conn->latency.max_us, 1);
     jout_end_object(out);
     jout_text(out, "reason", c->reason[0] != '\0' ? c->reason : NULL);
+    if (c->next_mono_ns == 0)
+        jout_null(out, "next_attempt_ms");
+    else
+        jout_signed(out, "next_attempt_ms",
+                    c->next_mono_ns > s->mono_ns ? (c->next_mono_ns - s->mono_ns) / 1000000 : 0);
     put_age(out, "state_age_ms", s->mono_ns, c->since_mono_ns);
     put_age(out, "bytes_age_ms", s->mono_ns, c->bytes_mono_ns);
     jout_unsigned(out, "attempts", c->attempts);
