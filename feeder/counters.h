@@ -27,15 +27,16 @@
     X(decimals_refused, "frames", PX_COUNTER, "messages refused for a number that does not fit")   \
     X(symbols_refused, "events", PX_COUNTER, "events of a symbol that has no slot and gets none")  \
     X(duplicates, "events", PX_COUNTER, "events seen before under the same id, dropped")           \
+    X(ahead, "trades", PX_COUNTER,                                                                 \
+      "trades of a connection that is ahead of the one that is to bring them")                     \
+    X(superseded, "events", PX_COUNTER,                                                            \
+      "events of a slower stream for a field a faster one feeds")                                  \
+    /* publish_quality.c */                                                                        \
     X(gaps, "gaps", PX_COUNTER, "holes in the venue's consecutive ids")                            \
     X(ids_missing, "ids", PX_COUNTER, "ids missing in those holes")                                \
     X(books_lost, "times", PX_COUNTER,                                                             \
       "local books, and values that changes build on, lost and asked for again")                   \
     X(messages_missing, "messages", PX_COUNTER, "messages missing in a connection's own numbers")  \
-    X(ahead, "trades", PX_COUNTER,                                                                 \
-      "trades of a connection that is ahead of the one that is to bring them")                     \
-    X(superseded, "events", PX_COUNTER,                                                            \
-      "events of a slower stream for a field a faster one feeds")                                  \
     /* wants.c */                                                                                  \
     X(subscribes_sent, "messages", PX_COUNTER, "subscribe messages sent to venues")                \
     X(unsubscribes_sent, "messages", PX_COUNTER, "unsubscribe messages sent to venues")            \
