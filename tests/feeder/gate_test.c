@@ -112,7 +112,7 @@ T_TEST(feeder_that_is_killed_in_each_attempt_is_held_to_the_back_off)
 {
     uint32_t attempts = 0;
     fresh(250, 60000);
-    for (int64_t end = now.mono_ns + HOUR; now.mono_ns < end; pass(50 * MS)) {
+    for (int64_t end = now.mono_ns + HOUR; now.mono_ns < end; pass(500 * MS)) {
         start();
         if (wait_of(binance) > 0)
             continue;
