@@ -130,16 +130,15 @@ static void lost(struct link *l)
 
 static void connect_next(struct link *l)
 {
-    uint32_t i = l->conn.address;
-    if (i > 0 && !gate_another(l->shared->gate, l->venue_index, gate_now())) {
+    if (l->conn.address > 0 && !gate_another(l->shared->gate, l->venue_index, gate_now())) {
         link_fail(l, CONN_FAILED, &(struct conn_input){.reached = true},
                   "the budget of attempts has none left for its other addresses");
         return;
     }
-    int fd = net_connect((const struct sockaddr *)&l->answer.address[i], l->answer.len[i]);
+    int fd = link_connect(l);
     int rc = fd < 0 ? fd : net_add(l->shared->net, &l->sock, fd, link_on_socket, l);
     if (rc < 0) {
-        link_fail(l, CONN_FAILED, NULL, "cannot connect: %s", strerror(-rc));
+        link_cannot_connect(l, rc);
         return;
     }
     net_want_write(&l->sock);
@@ -187,6 +186,7 @@ static void became_live(struct link *l)
         px_writer_count(l->shared->writer, PX_C_reconnects, 1);
     l->planned_end = false;
     l->info.reason[0] = '\0';
+    l->shared->worked[l->venue_index] = l->endpoint;
     log_info(l->venue->name, "live at %s", l->info.endpoint);
 }
 
@@ -202,7 +202,7 @@ static void arm(struct link *l)
 
 static void ask_addresses(struct link *l)
 {
-    if (resolve_ask(l->shared->resolve, &l->job, &l->url) < 0)
+    if (resolve_ask(l->shared->resolve, &l->job, link_first_hop(l)) < 0)
         link_fail(l, CONN_FAILED, NULL, "too many names are being resolved");
 }
 
@@ -254,11 +254,15 @@ void link_step(struct link *l, enum conn_event event, const struct conn_input *i
         lost(l);
     if (actions & CONN_DO_LIVE)
         became_live(l);
+    if (actions & CONN_DO_RESOLVE)
+        link_take_turn(l);
     record(l);
     if (actions & CONN_DO_RESOLVE)
         ask_addresses(l);
     if (actions & CONN_DO_CONNECT)
         connect_next(l);
+    if (actions & CONN_DO_TUNNEL)
+        link_start_tunnel(l);
     if (actions & CONN_DO_TLS)
         link_start_tls(l);
     if (actions & CONN_DO_UPGRADE)
@@ -267,7 +271,7 @@ void link_step(struct link *l, enum conn_event event, const struct conn_input *i
         open_subscriptions(l);
 }
 
-/* The first failure of a series is a line in the log; all of them are counted. */
+/* The first failure of a series at each endpoint is a line in the log; all of them are counted. */
 static void tell(struct link *l, bool was_live, bool told_when)
 {
     const char *again = l->conn.state == PX_CONN_WAITING && !told_when ? ", trying again" : "";
@@ -295,6 +299,7 @@ void link_fail(struct link *l, enum conn_event event, const struct conn_input *i
     }
     uint64_t failures = l->conn.failures;
     link_step(l, event, in);
+    link_failed_there(l, before);
     if (l->conn.failures != failures || before == PX_CONN_LIVE)
         tell(l, before == PX_CONN_LIVE, in != NULL && in->retry_ns > 0);
 }
@@ -310,11 +315,13 @@ static void on_answer(void *owner, const struct resolve_answer *answer)
     struct link *l = owner;
     l->answer = *answer;
     if (answer->error != 0) {
-        link_fail(l, CONN_FAILED, NULL, "%s cannot be resolved: %s", l->url.host,
+        link_fail(l, CONN_FAILED, NULL, "%s cannot be resolved: %s", link_first_hop(l)->host,
                   gai_strerror(answer->error));
         return;
     }
-    struct conn_input in = {.addresses = answer->count};
+    if (!link_keep_addresses(l))
+        return;
+    struct conn_input in = {.addresses = l->answer.count};
     link_step(l, CONN_RESOLVED, &in);
 }
 
@@ -389,20 +396,6 @@ static void on_control(void *user, const struct venue_event *event)
     l->answered = true;
 }
 
-static int set_endpoint(struct link *l)
-{
-    char error[URL_ERROR_MAX];
-    const char *text = config_endpoint(l->shared->config, l->venue, &l->limits);
-    if (url_parse(text, &l->url, error) < 0) {
-        log_error(l->venue->name, "endpoint %s: %s", text, error);
-        return -EINVAL;
-    }
-    if (!l->url.has_path && l->venue->path(l->route, l->url.path, sizeof l->url.path) < 0)
-        return -EINVAL;
-    snprintf(l->info.endpoint, sizeof l->info.endpoint, "%s", text);
-    return 0;
-}
-
 int link_open(struct link *l, uint32_t venue_index, uint32_t shard, uint32_t route)
 {
     const struct config *config = l->shared->config;
@@ -412,12 +405,14 @@ int link_open(struct link *l, uint32_t venue_index, uint32_t shard, uint32_t rou
     l->route = route;
     l->planned_end = l->leaving = false;
     memset(&l->info, 0, sizeof l->info);
-    if (set_endpoint(l) < 0)
+    config_endpoint(config, l->venue, &l->limits);
+    if (link_set_endpoint(l, l->shared->worked[venue_index]) < 0)
         return -EINVAL;
     snprintf(l->info.venue, sizeof l->info.venue, "%s", l->venue->name);
     const struct config_venue *v = config_venue_of(config, l->venue);
     uint32_t silence_ms = v->silence_ms != 0 ? v->silence_ms : l->venue->silence_ms;
     struct conn_config timing = {.tls = l->url.tls,
+                                 .proxy = l->proxied,
                                  .step_ns = config->connect_ms * MS,
                                  .subscribe_ns = config->subscribe_ms * MS,
                                  .close_ns = config->close_ms * MS,
