@@ -222,6 +222,7 @@ void config_help(FILE *to)
           "                           trade,quote)\n"
           "      --endpoint VENUE=URL ws:// or wss://, repeatable; no limits apply there, but\n"
           "      --limits venue       with this the venue's own do\n"
+          "      --proxy URL          http://HOST:PORT       --bind ADDRESS   connect from it\n"
           "      --capacity N         symbols with a slot (default 1000)\n"
           "      --ring N             ticks in the ring, a power of two (default 65536)\n"
           "      --group GROUP        who may read and subscribe, beside this user\n"
