@@ -58,6 +58,7 @@ int link_set_endpoint(struct link *l, uint32_t n)
     l->conn.config.tls = url.tls;
     l->conn.config.proxy = l->proxied;
     l->endpoint = l->endpoint_due = n;
+    l->short_lives = 0;
     l->endpoints = n + 1;
     while (config_endpoint_at(config, l->venue, l->endpoints) != NULL)
         l->endpoints++;
@@ -81,7 +82,6 @@ void link_failed_there(struct link *l, uint32_t before)
     l->short_lives = was_live && !was_good ? l->short_lives + 1 : 0;
     if (was_live && l->short_lives < 2)
         return;
-    l->short_lives = 0;
     l->endpoint_due = (l->endpoint + 1) % l->endpoints;
 }
 
