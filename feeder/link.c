@@ -69,13 +69,13 @@ static struct gate_time gate_now(void)
 
 static struct gate_link gate_link(const struct link *l)
 {
-    return (struct gate_link){.venue = l->venue_index, .link = l->index};
+    return (struct gate_link){.place = gate_place(l->venue_index, l->endpoint), .link = l->index};
 }
 
 /* The endpoint's breaker is every connection's: one that has no reason of its own shows that. */
 static void record_gate(struct link *l)
 {
-    struct gate_view v = gate_view(l->shared->gate, l->venue_index, now_mono_ns());
+    struct gate_view v = gate_view(l->shared->gate, gate_link(l).place, now_mono_ns());
     struct px_conn_info *i = &l->info;
     i->breaker = v.state;
     i->next_mono_ns = 0;
@@ -130,7 +130,7 @@ static void lost(struct link *l)
 
 static void connect_next(struct link *l)
 {
-    if (l->conn.address > 0 && !gate_another(l->shared->gate, l->venue_index, gate_now())) {
+    if (l->conn.address > 0 && !gate_another(l->shared->gate, gate_link(l).place, gate_now())) {
         link_fail(l, CONN_FAILED, &(struct conn_input){.reached = true},
                   "the budget of attempts has none left for its other addresses");
         return;
@@ -210,8 +210,9 @@ static void ask_addresses(struct link *l)
 static void attempt(struct link *l, enum conn_event event)
 {
     const char *why;
-    struct conn_input in = {.retry_ns =
-                                gate_wait(l->shared->gate, l->venue_index, now_mono_ns(), &why)};
+    link_take_turn(l);
+    int64_t wait = gate_wait(l->shared->gate, gate_link(l).place, now_mono_ns(), &why);
+    struct conn_input in = {.retry_ns = wait};
     if (in.retry_ns > 0 && l->info.reason[0] == '\0')
         snprintf(l->info.reason, sizeof l->info.reason, "%s", why);
     link_step(l, event, &in);
@@ -254,8 +255,6 @@ void link_step(struct link *l, enum conn_event event, const struct conn_input *i
         lost(l);
     if (actions & CONN_DO_LIVE)
         became_live(l);
-    if (actions & CONN_DO_RESOLVE)
-        link_take_turn(l);
     record(l);
     if (actions & CONN_DO_RESOLVE)
         ask_addresses(l);
@@ -418,7 +417,7 @@ int link_open(struct link *l, uint32_t venue_index, uint32_t shard, uint32_t rou
                                  .close_ns = config->close_ms * MS,
                                  .silence_ns = silence_ms * MS,
                                  .good_ns = config->breaker_good_s * 1000 * MS};
-    struct backoff backoff = gate_backoff(l->shared->gate, venue_index);
+    struct backoff backoff = gate_backoff(l->shared->gate, gate_link(l).place);
     conn_init(&l->conn, &timing, &backoff, now_mono_ns());
     l->source = (struct publish_source){.venue = l->venue,
                                         .venue_index = venue_index,

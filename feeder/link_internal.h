@@ -21,7 +21,7 @@ int link_set_endpoint(struct link *l, uint32_t n);
 /* An attempt, or a connection that was in state `before`, has ended: the next goes elsewhere. One
  * that was live is tried there again, but not for ever if it brings no good data. */
 void link_failed_there(struct link *l, uint32_t before);
-/* An attempt begins. */
+/* An attempt is due: at which endpoint. */
 void link_take_turn(struct link *l);
 /* Who is asked first: the proxy, or the venue. */
 const struct url *link_first_hop(const struct link *l);

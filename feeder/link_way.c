@@ -76,7 +76,7 @@ void link_failed_there(struct link *l, uint32_t before)
 {
     const struct conn *c = &l->conn;
     bool was_live = before == PX_CONN_LIVE;
-    bool was_good = c->backoff.failures <= 1 && c->mute_ends <= 1;
+    bool was_good = c->good && c->mute_ends <= 1;
     if (c->state != PX_CONN_WAITING)
         return;
     l->short_lives = was_live && !was_good ? l->short_lives + 1 : 0;
