@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "config_keys.h"
+#include "proxy.h"
 
 static void defaults(struct config *c)
 {
@@ -49,6 +50,14 @@ static void environment(struct config *c)
     c->env.xdg_runtime_dir = env_text("XDG_RUNTIME_DIR");
     c->env.xdg_state_home = env_text("XDG_STATE_HOME");
     c->env.home = env_text("HOME");
+    c->env.https_proxy = env_text("https_proxy");
+    if (c->env.https_proxy == NULL)
+        c->env.https_proxy = env_text("HTTPS_PROXY");
+    /* as curl has it: in capitals a web server may have set it for a client of its own */
+    c->env.http_proxy = env_text("http_proxy");
+    c->env.no_proxy = env_text("no_proxy");
+    if (c->env.no_proxy == NULL)
+        c->env.no_proxy = env_text("NO_PROXY");
     const char *watchdog = env_text("WATCHDOG_USEC"), *pid = env_text("WATCHDOG_PID");
     if (watchdog != NULL && (pid == NULL || strtol(pid, NULL, 10) == (long)getpid()))
         c->env.watchdog_us = strtoull(watchdog, NULL, 10);
@@ -129,6 +138,20 @@ static int finish_symbols(struct config *c, char error[CONFIG_ERROR_MAX])
     return 0;
 }
 
+/* Those of the environment are judged where they may be used. */
+static int finish_proxies(const struct config *c, char error[CONFIG_ERROR_MAX])
+{
+    struct proxy proxy;
+    const char *why;
+    if (c->demo || c->proxy[0] != '\0')
+        return 0;
+    if (c->env.https_proxy != NULL && proxy_parse(c->env.https_proxy, &proxy, &why) < 0)
+        return fail(error, "https_proxy: %s", why);
+    if (c->env.http_proxy != NULL && proxy_parse(c->env.http_proxy, &proxy, &why) < 0)
+        return fail(error, "http_proxy: %s", why);
+    return 0;
+}
+
 /* What the single values add up to. */
 static int finish(struct config_build *b, char error[CONFIG_ERROR_MAX])
 {
@@ -142,7 +165,9 @@ static int finish(struct config_build *b, char error[CONFIG_ERROR_MAX])
     if (c->receive_kb > c->max_message_kb)
         return fail(error, "receive_kb %u is above max_message_kb %u", c->receive_kb,
                     c->max_message_kb);
-    int rc = finish_venues(c, error);
+    int rc = finish_proxies(c, error);
+    if (rc == 0)
+        rc = finish_venues(c, error);
     return rc != 0 ? rc : finish_symbols(c, error);
 }
 
@@ -258,8 +283,54 @@ const struct config_venue *config_venue_of(const struct config *config,
 const char *config_endpoint(const struct config *config, const struct px_venue *venue, bool *limits)
 {
     const struct config_venue *own = config_venue_of(config, venue);
-    *limits = own->endpoint[0] == '\0' || own->limits;
-    return own->endpoint[0] == '\0' ? venue->url : own->endpoint;
+    *limits = own->endpoint[0][0] == '\0' || own->limits;
+    return config_endpoint_at(config, venue, 0);
+}
+
+const char *config_endpoint_at(const struct config *config, const struct px_venue *venue,
+                               uint32_t n)
+{
+    const struct config_venue *own = config_venue_of(config, venue);
+    if (own->endpoint[0][0] != '\0')
+        return n < CONFIG_ENDPOINTS_MAX && own->endpoint[n][0] != '\0' ? own->endpoint[n] : NULL;
+    if (n == 0)
+        return venue->url;
+    return n <= VENUE_URLS_MAX ? venue->urls[n - 1] : NULL;
+}
+
+/* That of the venue, else that of [bus]; NULL: neither. "none" at the venue hides that of [bus]. */
+static const char *venue_or_bus(const char *own, const char *bus)
+{
+    const char *text = own[0] != '\0' ? own : bus;
+    return text[0] != '\0' ? text : NULL;
+}
+
+static const char *unless_none(const char *text)
+{
+    return text == NULL || strcmp(text, "none") == 0 ? NULL : text;
+}
+
+/* The simulated exchanges of --demo are here. */
+const char *config_proxy(const struct config *config, const struct px_venue *venue,
+                         const struct url *to)
+{
+    const char *text = venue_or_bus(config_venue_of(config, venue)->proxy, config->proxy);
+    if (config->demo)
+        return NULL;
+    if (text != NULL)
+        return unless_none(text);
+    const char *except = config->env.no_proxy;
+    if (proxy_spares(PROXY_LOOPBACK, to->host) ||
+        (except != NULL && proxy_spares(except, to->host)))
+        return NULL;
+    return to->tls ? config->env.https_proxy : config->env.http_proxy;
+}
+
+const char *config_bind(const struct config *config, const struct px_venue *venue)
+{
+    if (config->demo)
+        return NULL;
+    return unless_none(venue_or_bus(config_venue_of(config, venue)->bind, config->bind));
 }
 
 size_t config_venue_index(const struct px_venue *venue)

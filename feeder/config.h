@@ -9,12 +9,15 @@
 #include <stdio.h>
 
 #include "log.h"
+#include "url.h"
 #include "venue.h"
 
-#define CONFIG_PATH_MAX   256
-#define CONFIG_URL_MAX    256
-#define CONFIG_ERROR_MAX  512
-#define CONFIG_VENUES_MAX 32
+#define CONFIG_PATH_MAX      256
+#define CONFIG_URL_MAX       256
+#define CONFIG_ERROR_MAX     512
+#define CONFIG_VENUES_MAX    32
+#define CONFIG_ENDPOINTS_MAX 4 /* of a venue */
+#define CONFIG_ADDRESS_MAX   64
 /* Symbols in file and command line together: what a subscription table may be asked to hold. */
 #define CONFIG_SYMBOLS_MAX 65536u
 
@@ -38,18 +41,22 @@ struct config_venue {
     bool allowed;   /* by [bus] venues; true for all without that key */
     uint32_t kinds; /* of its symbols; VENUE_AGGTRADES: trades mean aggregated ones; VENUE_DEPTH:
                        quotes come out of the deeper book stream */
-    char endpoint[CONFIG_URL_MAX]; /* "": the venue's own, and its limits apply */
+    char endpoint[CONFIG_ENDPOINTS_MAX][CONFIG_URL_MAX]; /* up to a "", tried in turn; none: the
+                                                            venue's own, and its limits apply */
     bool limits;                   /* the venue's limits apply to `endpoint` too */
     bool deflate;                  /* offer permessage-deflate */
     uint32_t silence_ms;           /* 0: the venue's */
     uint32_t life_s;               /* a connection is replaced by then, 0: the venue's */
     uint32_t redundancy;           /* connections that carry the same, 1 or 2 */
+    char proxy[CONFIG_URL_MAX];    /* as that of [bus], for this venue; "": that */
+    char bind[CONFIG_ADDRESS_MAX]; /* likewise */
 };
 
 /* What the environment said, for those who must not ask it. NULL: not set. */
 struct config_env {
     const char *notify_socket, *journal_stream;
     const char *xdg_runtime_dir, *xdg_state_home, *home; /* for dirs.h */
+    const char *https_proxy, *http_proxy, *no_proxy;     /* for config_proxy() */
     uint64_t watchdog_us;                                /* 0: no watchdog */
 };
 
@@ -63,6 +70,8 @@ struct config {
     char state_dir[CONFIG_PATH_MAX];   /* "": by the rules of dirs.h */
     char tls_ca[CONFIG_PATH_MAX];      /* "": the system's */
     char venues[CONFIG_PATH_MAX];      /* names, "" all */
+    char proxy[CONFIG_URL_MAX];        /* see config_proxy(); "": the environment's, "none" */
+    char bind[CONFIG_ADDRESS_MAX];     /* source address of connections; "" or "none": any */
     uint32_t memory_soft_mb, memory_hard_mb;
     uint32_t max_message_kb, receive_kb;
     uint32_t books, book_depth; /* local order books, and levels of each of their sides */
@@ -113,6 +122,20 @@ const struct config_venue *config_venue_of(const struct config *config,
 /* The URL to connect to, and whether the venue's published limits apply there. */
 const char *config_endpoint(const struct config *config, const struct px_venue *venue,
                             bool *limits);
+
+/* The n-th of the URLs that are tried in turn; that of config_endpoint() is number 0. NULL: there
+ * are no more. */
+const char *config_endpoint_at(const struct config *config, const struct px_venue *venue,
+                               uint32_t n);
+
+/* The proxy on the way to an endpoint of a venue, for proxy_parse(), which takes it. It may hold a
+ * password: it is never to be shown. What is configured counts, else the environment for what is
+ * neither on this machine nor in no_proxy. NULL: none. */
+const char *config_proxy(const struct config *config, const struct px_venue *venue,
+                         const struct url *to);
+
+/* The address that connections to a venue have on this side, as a text. NULL: any. */
+const char *config_bind(const struct config *config, const struct px_venue *venue);
 
 /* Index of a venue in venue_table. */
 size_t config_venue_index(const struct px_venue *venue);

@@ -153,7 +153,8 @@ static char *reader_next(char *out, int cap, void *stream)
 
 static bool appends(const struct config_key *key)
 {
-    return key->type == KEY_SYMBOLS || key->type == KEY_KINDS || key->type == KEY_LIST;
+    return key->type == KEY_SYMBOLS || key->type == KEY_KINDS || key->type == KEY_LIST ||
+           key->type == KEY_URLS;
 }
 
 /* ini_handler: returns 0 for an error, which inih counts and we have by then. */

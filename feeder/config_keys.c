@@ -1,6 +1,7 @@
 /* Every key of px.conf(5), in one table, and how its value is checked. */
 #include "config_keys.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <grp.h>
 #include <stdarg.h>
@@ -8,6 +9,7 @@
 #include <string.h>
 
 #include "book.h"
+#include "proxy.h"
 
 #include "px/layout.h"
 
@@ -35,6 +37,8 @@ const struct config_key config_bus_keys[] = {
     BUS("state_dir", KEY_TEXT, state_dir, true, 1, CONFIG_PATH_MAX, "DIR"),
     BUS("tls_ca", KEY_TEXT, tls_ca, true, 1, CONFIG_PATH_MAX, "FILE"),
     BUS("venues", KEY_LIST, venues, true, 0, CONFIG_PATH_MAX, "LIST"),
+    BUS("proxy", KEY_PROXY, proxy, true, 1, CONFIG_URL_MAX, "URL"),
+    BUS("bind", KEY_SOURCE, bind, true, 1, CONFIG_ADDRESS_MAX, "ADDRESS"),
     BUS("limits", KEY_LIMITS, limits_venue, true, 0, 0, "venue"),
     BUS("memory_soft_mb", KEY_UINT, memory_soft_mb, false, 0, 1u << 20, "MB"),
     BUS("memory_hard_mb", KEY_UINT, memory_hard_mb, false, 0, 1u << 20, "MB"),
@@ -64,7 +68,9 @@ const struct config_key config_venue_keys[] = {
     VENUE("kinds", KEY_KINDS, kinds, false, 0, 0, "LIST"),
     VENUE("redundancy", KEY_UINT, redundancy, true, 1, 2, "N"),
     VENUE("life_s", KEY_UINT, life_s, true, 0, 366 * DAY_S, "S"),
-    VENUE("endpoint", KEY_URL, endpoint, true, 1, CONFIG_URL_MAX, "URL"),
+    VENUE("endpoint", KEY_URLS, endpoint, true, 1, CONFIG_URL_MAX, "URL"),
+    VENUE("proxy", KEY_PROXY, proxy, true, 1, CONFIG_URL_MAX, "URL"),
+    VENUE("bind", KEY_SOURCE, bind, true, 1, CONFIG_ADDRESS_MAX, "ADDRESS"),
     VENUE("limits", KEY_LIMITS, limits, true, 0, 0, "venue"),
     VENUE("deflate", KEY_BOOL, deflate, true, 0, 0, NULL),
     VENUE("silence_ms", KEY_UINT, silence_ms, true, 0, DAY_MS, "MS"),
@@ -99,9 +105,12 @@ size_t config_key_size(const struct config_key *key)
     switch (key->type) {
     case KEY_TEXT:
     case KEY_NAME:
-    case KEY_URL:
+    case KEY_PROXY:
+    case KEY_SOURCE:
     case KEY_LIST:
         return key->max;
+    case KEY_URLS:
+        return (size_t)key->max * CONFIG_ENDPOINTS_MAX;
     case KEY_BOOL:
     case KEY_LIMITS:
         return sizeof(bool);
@@ -180,6 +189,24 @@ static int check_url(struct config_build *b, const char *value)
     return 0;
 }
 
+static int check_proxy(struct config_build *b, const char *value)
+{
+    struct proxy proxy;
+    const char *why;
+    if (strcmp(value, "none") == 0 || proxy_parse(value, &proxy, &why) == 0)
+        return 0;
+    return refuse(b, "%s", why);
+}
+
+static int check_address(struct config_build *b, const char *value)
+{
+    unsigned char address[sizeof(struct in6_addr)];
+    if (strcmp(value, "none") == 0 || inet_pton(AF_INET, value, address) == 1 ||
+        inet_pton(AF_INET6, value, address) == 1)
+        return 0;
+    return refuse(b, "\"%.64s\" is not an IPv4 or IPv6 address", value);
+}
+
 static int set_text(struct config_build *b, const struct config_key *key, char *field,
                     const char *value, bool again)
 {
@@ -191,13 +218,43 @@ static int set_text(struct config_build *b, const struct config_key *key, char *
     int rc = 0;
     if (key->type == KEY_NAME)
         rc = check_name(b, value);
-    else if (key->type == KEY_URL)
-        rc = check_url(b, value);
+    else if (key->type == KEY_PROXY)
+        rc = check_proxy(b, value);
+    else if (key->type == KEY_SOURCE)
+        rc = check_address(b, value);
     if (rc != 0)
         return rc;
     if (again)
         field[have++] = ' ';
     memcpy(field + have, value, len + 1);
+    return 0;
+}
+
+/* URLs may hold commas: only blanks part them. */
+static int set_urls(struct config_build *b, char (*field)[CONFIG_URL_MAX], const char *value,
+                    bool again)
+{
+    static const char blanks[] = " \t\r\n";
+    size_t n = 0;
+    while (again && n < CONFIG_ENDPOINTS_MAX && field[n][0] != '\0')
+        n++;
+    size_t had = n;
+    for (size_t len; *(value += strspn(value, blanks)) != '\0'; value += len, n++) {
+        len = strcspn(value, blanks);
+        if (n == CONFIG_ENDPOINTS_MAX)
+            return refuse(b, "more than %d endpoints", CONFIG_ENDPOINTS_MAX);
+        if (len >= CONFIG_URL_MAX)
+            return refuse(b, "longer than %d bytes", CONFIG_URL_MAX - 1);
+        char url[CONFIG_URL_MAX] = "";
+        memcpy(url, value, len);
+        int rc = check_url(b, url);
+        if (rc != 0)
+            return rc;
+        memcpy(field[n], url, sizeof(url));
+    }
+    if (n == had)
+        return refuse(b, "is empty");
+    memset(field[n], 0, (CONFIG_ENDPOINTS_MAX - n) * sizeof(field[0]));
     return 0;
 }
 
@@ -289,6 +346,8 @@ int config_key_set(struct config_build *b, const struct config_key *key, void *b
         return set_bool(b, key, field, value);
     case KEY_KINDS:
         return set_kinds(b, field, value, again);
+    case KEY_URLS:
+        return set_urls(b, field, value, again);
     case KEY_GROUP:
         return set_group(b, field, value);
     case KEY_LEVEL:

@@ -12,7 +12,9 @@ enum config_type {
     KEY_BOOL,   /* bool: yes, no */
     KEY_TEXT,   /* char[max] */
     KEY_NAME,   /* char[max]: [A-Za-z0-9._-] */
-    KEY_URL,    /* char[max]: ws:// or wss:// */
+    KEY_URLS,   /* char[CONFIG_ENDPOINTS_MAX][max]: ws:// or wss://; continuation lines append */
+    KEY_PROXY,  /* char[max]: http://HOST:PORT or none; never quoted, it may hold a password */
+    KEY_SOURCE, /* char[max]: an IPv4 or IPv6 address, or none */
     KEY_LIST,   /* char[max]: continuation lines append */
     KEY_KINDS,  /* uint32_t: PX_TRADES ...; continuation lines append */
     KEY_GROUP,  /* int64_t gid: a name or a number */
@@ -40,6 +42,7 @@ struct config_build {
     uint32_t *index; /* open addressing over symbols: number + 1 */
     size_t index_cap;
     uint64_t bus_set, venue_set[CONFIG_VENUES_MAX];    /* bits by index of the key */
+    uint32_t endpoint_flags;                           /* bits of venues that --endpoint named */
     char why[CONFIG_ERROR_MAX - CONFIG_PATH_MAX - 32]; /* of the last refusal */
 };
 

@@ -34,6 +34,9 @@ static const struct {
 #define FADE_NS     (600 * S)
 #define GOOD_NS     (5 * S)
 
+/* A proxy resolves the target's name and connects to it before it answers. */
+#define TUNNEL_NS (15 * S)
+
 static int64_t or_else(int64_t value, int64_t otherwise)
 {
     return value > 0 ? value : otherwise;
@@ -44,10 +47,11 @@ static int64_t state_deadline(const struct conn *c, uint32_t state)
     int64_t usual = states[state].deadline_ns;
     switch (state) {
     case PX_CONN_RESOLVING:
-    case PX_CONN_CONNECTING:
     case PX_CONN_TLS:
     case PX_CONN_UPGRADING:
         return or_else(c->config.step_ns, usual);
+    case PX_CONN_CONNECTING:
+        return or_else(c->config.step_ns, c->tunnel ? TUNNEL_NS : usual);
     case PX_CONN_SUBSCRIBING:
         return or_else(c->config.subscribe_ns, usual);
     case PX_CONN_CLOSING:
@@ -61,6 +65,7 @@ static int64_t state_deadline(const struct conn *c, uint32_t state)
 
 static void enter(struct conn *c, uint32_t state, int64_t now_ns)
 {
+    c->tunnel = false;
     int64_t in_ns = state_deadline(c, state);
     c->state = state;
     c->since_ns = now_ns;
@@ -99,6 +104,8 @@ const char *conn_deadline_text(const struct conn *c)
     if (c->state == PX_CONN_LIVE &&
         data_since(c) + mute_bound(c) < c->bytes_ns + state_deadline(c, PX_CONN_LIVE))
         return "no data was received for too long";
+    if (c->tunnel)
+        return "the proxy did not answer in time";
     return states[c->state].passed;
 }
 
@@ -204,7 +211,13 @@ static uint32_t on_step(struct conn *c, enum conn_event event, const struct conn
         enter(c, PX_CONN_CONNECTING, now_ns);
         return CONN_DO_CONNECT;
     }
-    if (event == CONN_CONNECTED && c->state == PX_CONN_CONNECTING) {
+    bool connected = event == CONN_CONNECTED && c->state == PX_CONN_CONNECTING && !c->tunnel;
+    if (connected && c->config.proxy) {
+        c->tunnel = true;
+        c->deadline_ns = now_ns + state_deadline(c, PX_CONN_CONNECTING);
+        return CONN_DO_TUNNEL;
+    }
+    if (connected || (event == CONN_TUNNELLED && c->tunnel)) {
         enter(c, c->config.tls ? PX_CONN_TLS : PX_CONN_UPGRADING, now_ns);
         return c->config.tls ? CONN_DO_TLS : CONN_DO_UPGRADE;
     }

@@ -22,6 +22,7 @@ enum conn_event {
     CONN_TIMER,      /* conn_deadline() has passed (harmless if not) */
     CONN_RESOLVED,   /* addresses are there */
     CONN_CONNECTED,  /* the socket is connected */
+    CONN_TUNNELLED,  /* the proxy has connected it with the target */
     CONN_SECURED,    /* the TLS handshake is done */
     CONN_UPGRADED,   /* the WebSocket is open */
     CONN_SUBSCRIBED, /* the venue has answered everything that was asked */
@@ -38,14 +39,16 @@ enum conn_action {
     CONN_DO_LOST = 1 << 2,      /* it was live and is no longer: its symbols are stale */
     CONN_DO_RESOLVE = 1 << 3,   /* find the addresses */
     CONN_DO_CONNECT = 1 << 4,   /* connect to the next address */
-    CONN_DO_TLS = 1 << 5,       /* start the TLS handshake */
-    CONN_DO_UPGRADE = 1 << 6,   /* send the upgrade request */
-    CONN_DO_SUBSCRIBE = 1 << 7, /* open for subscriptions: ask for all that is wanted */
-    CONN_DO_LIVE = 1 << 8       /* it is live: a state worth a line in the log */
+    CONN_DO_TUNNEL = 1 << 5,    /* ask the proxy for the target */
+    CONN_DO_TLS = 1 << 6,       /* start the TLS handshake */
+    CONN_DO_UPGRADE = 1 << 7,   /* send the upgrade request */
+    CONN_DO_SUBSCRIBE = 1 << 8, /* open for subscriptions: ask for all that is wanted */
+    CONN_DO_LIVE = 1 << 9       /* it is live: a state worth a line in the log */
 };
 
 struct conn_config {
     bool tls;
+    bool proxy;           /* there is one: asked while connecting, with a deadline of its own */
     int64_t step_ns;      /* deadline of each step from resolving to upgrading, 0: the table's */
     int64_t subscribe_ns; /* of the answer to subscriptions, 0: the table's */
     int64_t close_ns;     /* of the close handshake, 0: the table's */
@@ -60,6 +63,7 @@ struct conn {
     bool wanted;
     bool mute;                   /* the last end was for silence */
     bool good;                   /* this connection has brought data for good_ns */
+    bool tunnel;                 /* connecting: the proxy is asked */
     uint32_t addresses, address; /* how many there are, and which is tried: [0, addresses) */
     int64_t since_ns;            /* of the present state */
     int64_t deadline_ns;         /* of the present state, INT64_MAX none */

@@ -174,7 +174,8 @@ int demo_start(struct demo *demo, struct config *config)
     for (size_t i = 0; i < EXCHANGES; i++) {
         const struct px_venue *venue = venue_find(exchanges[i].venue, strlen(exchanges[i].venue));
         struct config_venue *v = &config->venue[config_venue_index(venue)];
-        snprintf(v->endpoint, sizeof v->endpoint, "%s", demo->exchange[i].endpoint);
+        memset(v->endpoint, 0, sizeof v->endpoint);
+        snprintf(v->endpoint[0], sizeof v->endpoint[0], "%s", demo->exchange[i].endpoint);
     }
     return ask_for_symbols(config);
 }

@@ -17,14 +17,14 @@
 
 static size_t text_cap(void)
 {
-    return 128 + SAVEFILE_END_MAX +
-           venue_count * (GATE_LINE_MAX + (size_t)BUDGET_ATTEMPTS_MAX * GATE_ATTEMPT_MAX);
+    return 128 + SAVEFILE_END_MAX + gate_places() * (size_t)GATE_LINE_MAX +
+           venue_count * (size_t)BUDGET_ATTEMPTS_MAX * GATE_ATTEMPT_MAX;
 }
 
 size_t gate_bytes(void)
 {
-    return sizeof(struct gate) + text_cap() +
-           venue_count * (sizeof(struct gate_endpoint) + sizeof(struct budget));
+    return sizeof(struct gate) + text_cap() + gate_places() * sizeof(struct gate_endpoint) +
+           venue_count * sizeof(struct budget);
 }
 
 /* Venues at one address are one client to who counts there: the first of them owns the budget. */
@@ -42,20 +42,23 @@ static void set_budget(struct gate *g, uint32_t venue)
         budget_share(&g->budget[owner], v->attempts_per_window, v->attempt_window_s);
 }
 
-static void set_endpoint(struct gate *g, const struct config *config, uint32_t venue)
+/* What a venue counts it counts at all of its endpoints. */
+static void set_endpoint(struct gate *g, const struct config *config, uint32_t place)
 {
-    struct gate_endpoint *e = &g->endpoint[venue];
+    struct gate_endpoint *e = &g->endpoint[place];
     struct url url;
     char error[URL_ERROR_MAX];
-    const char *text = config_endpoint(config, venue_table[venue], &e->limits);
-    bool usable = url_parse(text, &url, error) == 0;
+    uint32_t venue = place % (uint32_t)venue_count, number = place / (uint32_t)venue_count;
+    config_endpoint(config, venue_table[venue], &e->limits);
+    const char *text = config_endpoint_at(config, venue_table[venue], number);
+    bool usable = text != NULL && url_parse(text, &url, error) == 0;
     if (usable)
         snprintf(e->address, sizeof e->address, "%s:%u", url.host, url.port);
     e->limits = e->limits && usable;
-    e->budget = venue;
+    e->budget = number == 0 ? venue : g->endpoint[venue].budget;
     breaker_init(&e->breaker, e->limits ? BREAKER_HOLD_NS : BACKOFF_LOCAL_CAP_NS);
-    e->backoff = gate_backoff(g, venue);
-    if (e->limits)
+    e->backoff = gate_backoff(g, place);
+    if (e->limits && number == 0)
         set_budget(g, venue);
 }
 
@@ -67,7 +70,7 @@ struct gate *gate_new(const struct config *config, const char *dir, px_writer *w
     g->writer = w;
     g->base_ns = config->backoff_min_ms * MS;
     g->cap_ns = config->backoff_max_ms * MS;
-    g->endpoint = calloc(venue_count, sizeof *g->endpoint);
+    g->endpoint = calloc(gate_places(), sizeof *g->endpoint);
     g->budget = calloc(venue_count, sizeof *g->budget);
     g->text_cap = text_cap();
     g->text = malloc(g->text_cap);
@@ -76,8 +79,8 @@ struct gate *gate_new(const struct config *config, const char *dir, px_writer *w
         gate_free(g);
         return NULL;
     }
-    for (uint32_t v = 0; v < venue_count; v++)
-        set_endpoint(g, config, v);
+    for (uint32_t p = 0; p < gate_places(); p++)
+        set_endpoint(g, config, p);
     return g;
 }
 
@@ -96,32 +99,32 @@ const char *gate_path(const struct gate *g)
     return g->file.path;
 }
 
-struct backoff gate_backoff(const struct gate *g, uint32_t venue)
+struct backoff gate_backoff(const struct gate *g, uint32_t place)
 {
     int64_t cap = g->cap_ns;
-    if (!g->endpoint[venue].limits && cap > BACKOFF_LOCAL_CAP_NS)
+    if (!g->endpoint[place].limits && cap > BACKOFF_LOCAL_CAP_NS)
         cap = BACKOFF_LOCAL_CAP_NS;
     uint64_t seed = 0;
     if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != sizeof seed)
-        seed = (uint64_t)now_mono_ns() ^ venue;
+        seed = (uint64_t)now_mono_ns() ^ place;
     struct backoff backoff;
     backoff_init(&backoff, g->base_ns < cap ? g->base_ns : cap / 4, cap, seed);
     return backoff;
 }
 
-static int64_t wait_for_budget(struct gate *g, uint32_t venue, int64_t now_ns)
+static int64_t wait_for_budget(struct gate *g, uint32_t place, int64_t now_ns)
 {
-    const struct budget *b = &g->budget[g->endpoint[venue].budget];
-    int64_t wait = g->endpoint[venue].limits ? budget_next(b, now_ns) - now_ns : 0;
+    const struct budget *b = &g->budget[g->endpoint[place].budget];
+    int64_t wait = g->endpoint[place].limits ? budget_next(b, now_ns) - now_ns : 0;
     if (wait > 0)
         snprintf(g->why, sizeof g->why, "the %u attempts that its budget allows at a time are made",
                  b->limit);
     return wait;
 }
 
-int64_t gate_wait(struct gate *g, uint32_t venue, int64_t now_ns, const char **why)
+int64_t gate_wait(struct gate *g, uint32_t place, int64_t now_ns, const char **why)
 {
-    struct gate_endpoint *e = &g->endpoint[venue];
+    struct gate_endpoint *e = &g->endpoint[place];
     uint32_t state = breaker_state(&e->breaker, now_ns);
     int64_t wait = breaker_next(&e->breaker, now_ns) - now_ns;
     *why = g->why;
@@ -134,7 +137,7 @@ int64_t gate_wait(struct gate *g, uint32_t venue, int64_t now_ns, const char **w
         *why = e->breaker.reason;
         return wait;
     }
-    wait = wait_for_budget(g, venue, now_ns);
+    wait = wait_for_budget(g, place, now_ns);
     if (wait > 0 && g->writer != NULL)
         px_writer_count(g->writer, PX_C_budget_waits, 1);
     return wait;
@@ -142,9 +145,9 @@ int64_t gate_wait(struct gate *g, uint32_t venue, int64_t now_ns, const char **w
 
 uint32_t gate_begin(struct gate *g, struct gate_link l, struct gate_time now)
 {
-    struct gate_endpoint *e = &g->endpoint[l.venue];
+    struct gate_endpoint *e = &g->endpoint[l.place];
     g->link[l.link].began_ns = now.mono_ns;
-    g->link[l.link].venue = l.venue;
+    g->link[l.link].place = l.place;
     g->link[l.link].unjudged = true;
     breaker_begin(&e->breaker, l.link, now.mono_ns);
     if (e->limits) {
@@ -154,12 +157,12 @@ uint32_t gate_begin(struct gate *g, struct gate_link l, struct gate_time now)
     return e->breaker.failures;
 }
 
-bool gate_another(struct gate *g, uint32_t venue, struct gate_time now)
+bool gate_another(struct gate *g, uint32_t place, struct gate_time now)
 {
-    struct gate_endpoint *e = &g->endpoint[venue];
+    struct gate_endpoint *e = &g->endpoint[place];
     if (!e->limits)
         return true;
-    if (wait_for_budget(g, venue, now.mono_ns) > 0)
+    if (wait_for_budget(g, place, now.mono_ns) > 0)
         return false;
     budget_take(&g->budget[e->budget], now.mono_ns);
     gate_save(g, now);
@@ -168,7 +171,7 @@ bool gate_another(struct gate *g, uint32_t venue, struct gate_time now)
 
 void gate_good(struct gate *g, struct gate_link l, struct gate_time now)
 {
-    struct gate_endpoint *e = &g->endpoint[l.venue];
+    struct gate_endpoint *e = &g->endpoint[l.place];
     if (!g->link[l.link].unjudged)
         return;
     g->link[l.link].unjudged = false;
@@ -180,7 +183,7 @@ void gate_good(struct gate *g, struct gate_link l, struct gate_time now)
 void gate_ended(struct gate *g, struct gate_link l, const struct gate_end *end,
                 struct gate_time now)
 {
-    struct gate_endpoint *e = &g->endpoint[l.venue];
+    struct gate_endpoint *e = &g->endpoint[l.place];
     bool unjudged = g->link[l.link].unjudged;
     g->link[l.link].unjudged = false;
     if (!unjudged && !end->told)
@@ -203,9 +206,9 @@ void gate_ended(struct gate *g, struct gate_link l, const struct gate_end *end,
         gate_save(g, now);
 }
 
-struct gate_view gate_view(struct gate *g, uint32_t venue, int64_t now_ns)
+struct gate_view gate_view(struct gate *g, uint32_t place, int64_t now_ns)
 {
-    struct gate_endpoint *e = &g->endpoint[venue];
+    struct gate_endpoint *e = &g->endpoint[place];
     int64_t breaker = breaker_next(&e->breaker, now_ns), budget = now_ns;
     if (e->limits)
         budget = budget_next(&g->budget[e->budget], now_ns);

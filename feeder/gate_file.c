@@ -20,10 +20,10 @@
 /* The most that a venue may have asked for (backoff.c), before the jitter on top of it. */
 #define WAIT_MAX_NS (3600 * 1000 * MS)
 
-static bool trying(const struct gate *g, uint32_t venue)
+static bool trying(const struct gate *g, uint32_t place)
 {
     for (uint32_t i = 0; i < SUBS_LINKS_MAX; i++)
-        if (g->link[i].unjudged && g->link[i].venue == venue)
+        if (g->link[i].unjudged && g->link[i].place == place)
             return true;
     return false;
 }
@@ -41,14 +41,14 @@ static int64_t utc_ms(int64_t mono_ns, struct gate_time now)
 }
 
 /* The venue's words stay on their line. */
-static size_t put_endpoint(const struct gate *g, uint32_t venue, struct gate_time now, size_t len)
+static size_t put_endpoint(const struct gate *g, uint32_t place, struct gate_time now, size_t len)
 {
-    const struct gate_endpoint *e = &g->endpoint[venue];
+    const struct gate_endpoint *e = &g->endpoint[place];
     const struct breaker *b = &e->breaker;
     size_t n = (size_t)snprintf(g->text + len, g->text_cap - len,
                                 "endpoint %s %s failures %u next %" PRId64 " trying %d reason %s",
-                                venue_table[venue]->name, e->address, b->failures,
-                                utc_ms(b->next_ns, now), trying(g, venue), b->reason);
+                                venue_table[place % venue_count]->name, e->address, b->failures,
+                                utc_ms(b->next_ns, now), trying(g, place), b->reason);
     for (char *at = g->text + len; at < g->text + len + n; at++)
         if ((unsigned char)*at < ' ')
             *at = ' ';
@@ -76,13 +76,14 @@ void gate_save(struct gate *g, struct gate_time now)
     uint32_t lines = 1;
     size_t len = (size_t)snprintf(g->text, g->text_cap, "%snow %" PRId64 " %" PRId64 "\n",
                                   g->file.head, now.utc_ns / MS, up_to_ms(now.mono_ns));
-    for (uint32_t v = 0; v < venue_count; v++) {
-        const struct gate_endpoint *e = &g->endpoint[v];
-        bool used = e->breaker.failures > 0 || trying(g, v) || g->budget[v].count > 0;
+    for (uint32_t p = 0; p < gate_places(); p++) {
+        const struct gate_endpoint *e = &g->endpoint[p];
+        bool owns = p < venue_count;
+        bool used = e->breaker.failures > 0 || trying(g, p) || (owns && g->budget[p].count > 0);
         if (!e->limits || !used)
             continue;
-        len = put_endpoint(g, v, now, len);
-        lines += 1 + put_attempts(g, v, now, &len);
+        len = put_endpoint(g, p, now, len);
+        lines += 1 + (owns ? put_attempts(g, p, now, &len) : 0);
     }
     savefile_write(&g->file, g->text, len, lines);
 }
@@ -94,7 +95,7 @@ struct reading {
     int64_t utc_ms, mono_ms; /* when it was written */
     int64_t elapsed_ns;      /* since */
     bool failed;             /* an attempt was under way: what follows from it is to be written */
-    uint32_t venue;          /* of the last endpoint, venue_count: one that is no longer there */
+    uint32_t place;          /* of the last endpoint, gate_places(): one that is no longer there */
 };
 
 static bool take_now(struct reading *r, const char *line)
@@ -121,6 +122,18 @@ static void fail_it(struct gate_endpoint *e, struct gate_time now)
     breaker_failed(&e->breaker, &f, now.mono_ns);
 }
 
+/* Of an endpoint that is still one. */
+static uint32_t find_place(const struct gate *g, const char *name, const char *address)
+{
+    const struct px_venue *venue = venue_find(name, strlen(name));
+    for (uint32_t n = 0; venue != NULL && n < CONFIG_ENDPOINTS_MAX; n++) {
+        uint32_t place = gate_place((uint32_t)config_venue_index(venue), n);
+        if (g->endpoint[place].limits && strcmp(g->endpoint[place].address, address) == 0)
+            return place;
+    }
+    return gate_places();
+}
+
 static bool take_endpoint(struct reading *r, const char *line)
 {
     char name[32], address[URL_HOST_MAX + 8];
@@ -131,13 +144,10 @@ static bool take_endpoint(struct reading *r, const char *line)
     if (reason == NULL || sscanf(line, "endpoint %31s %260s failures %u next %" SCNd64 " trying %d",
                                  name, address, &failures, &next_ms, &under_way) != 5)
         return false;
-    const struct px_venue *venue = venue_find(name, strlen(name));
-    r->venue = venue == NULL ? (uint32_t)venue_count : (uint32_t)config_venue_index(venue);
-    struct gate_endpoint *e = r->venue < venue_count ? &r->g->endpoint[r->venue] : NULL;
-    if (e == NULL || !e->limits || strcmp(e->address, address) != 0) {
-        r->venue = (uint32_t)venue_count;
+    r->place = find_place(r->g, name, address);
+    if (r->place == gate_places())
         return true;
-    }
+    struct gate_endpoint *e = &r->g->endpoint[r->place];
     int64_t wait = (next_ms - r->utc_ms) * MS - r->elapsed_ns;
     int64_t longest = WAIT_MAX_NS + r->g->cap_ns;
     if (wait > longest)
@@ -158,9 +168,9 @@ static bool take_attempt(struct reading *r, const char *line)
     int64_t at_ms;
     if (sscanf(line, "attempt %" SCNd64, &at_ms) != 1)
         return false;
-    if (r->venue >= venue_count)
+    if (r->place == gate_places())
         return true;
-    struct budget *b = &r->g->budget[r->g->endpoint[r->venue].budget];
+    struct budget *b = &r->g->budget[r->g->endpoint[r->place].budget];
     int64_t age = (r->utc_ms - at_ms) * MS + r->elapsed_ns;
     if (age < 0)
         age = 0;
@@ -200,7 +210,7 @@ static int take(struct reading *r)
 
 void gate_load(struct gate *g, struct gate_time now)
 {
-    struct reading r = {.g = g, .now = now, .venue = (uint32_t)venue_count};
+    struct reading r = {.g = g, .now = now, .place = gate_places()};
     int rc = take(&r);
     if (rc == -EINVAL)
         savefile_move_aside(&g->file);

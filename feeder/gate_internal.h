@@ -16,7 +16,7 @@
 struct gate_endpoint {
     char address[URL_HOST_MAX + 8]; /* host:port, "" unusable */
     bool limits;                    /* the venue's apply: budget and file */
-    uint32_t budget;                /* venue that owns it: the first at this address */
+    uint32_t budget;                /* venue that owns it: the first with this address */
     struct breaker breaker;
     struct backoff backoff;
 };
@@ -27,15 +27,20 @@ struct gate {
     int64_t base_ns, cap_ns;
     struct {
         int64_t began_ns;
-        uint32_t venue;
+        uint32_t place;
         bool unjudged; /* an attempt without a verdict */
     } link[SUBS_LINKS_MAX];
     char why[128];
-    struct gate_endpoint *endpoint; /* venue_count of each */
-    struct budget *budget;
+    struct gate_endpoint *endpoint; /* by place, gate_places() */
+    struct budget *budget;          /* by venue */
     char *text;
     size_t text_cap;
 };
+
+static inline uint32_t gate_places(void)
+{
+    return gate_place(0, CONFIG_ENDPOINTS_MAX);
+}
 
 /* gate_file.c: write what there is of endpoints with limits. Failures are said and change nothing.
  */

@@ -69,13 +69,13 @@ static struct gate_time gate_now(void)
 
 static struct gate_link gate_link(const struct link *l)
 {
-    return (struct gate_link){.venue = l->venue_index, .link = l->index};
+    return (struct gate_link){.place = gate_place(l->venue_index, l->endpoint), .link = l->index};
 }
 
 /* The endpoint's breaker is every connection's: one that has no reason of its own shows that. */
 static void record_gate(struct link *l)
 {
-    struct gate_view v = gate_view(l->shared->gate, l->venue_index, now_mono_ns());
+    struct gate_view v = gate_view(l->shared->gate, gate_link(l).place, now_mono_ns());
     struct px_conn_info *i = &l->info;
     i->breaker = v.state;
     i->next_mono_ns = 0;
@@ -130,16 +130,15 @@ static void lost(struct link *l)
 
 static void connect_next(struct link *l)
 {
-    uint32_t i = l->conn.address;
-    if (i > 0 && !gate_another(l->shared->gate, l->venue_index, gate_now())) {
+    if (l->conn.address > 0 && !gate_another(l->shared->gate, gate_link(l).place, gate_now())) {
         link_fail(l, CONN_FAILED, &(struct conn_input){.reached = true},
                   "the budget of attempts has none left for its other addresses");
         return;
     }
-    int fd = net_connect((const struct sockaddr *)&l->answer.address[i], l->answer.len[i]);
+    int fd = link_connect(l);
     int rc = fd < 0 ? fd : net_add(l->shared->net, &l->sock, fd, link_on_socket, l);
     if (rc < 0) {
-        link_fail(l, CONN_FAILED, NULL, "cannot connect: %s", strerror(-rc));
+        link_cannot_connect(l, rc);
         return;
     }
     net_want_write(&l->sock);
@@ -187,6 +186,7 @@ static void became_live(struct link *l)
         px_writer_count(l->shared->writer, PX_C_reconnects, 1);
     l->planned_end = false;
     l->info.reason[0] = '\0';
+    l->shared->worked[l->venue_index] = l->endpoint;
     log_info(l->venue->name, "live at %s", l->info.endpoint);
 }
 
@@ -202,7 +202,7 @@ static void arm(struct link *l)
 
 static void ask_addresses(struct link *l)
 {
-    if (resolve_ask(l->shared->resolve, &l->job, &l->url) < 0)
+    if (resolve_ask(l->shared->resolve, &l->job, link_first_hop(l)) < 0)
         link_fail(l, CONN_FAILED, NULL, "too many names are being resolved");
 }
 
@@ -210,8 +210,9 @@ static void ask_addresses(struct link *l)
 static void attempt(struct link *l, enum conn_event event)
 {
     const char *why;
-    struct conn_input in = {.retry_ns =
-                                gate_wait(l->shared->gate, l->venue_index, now_mono_ns(), &why)};
+    link_take_turn(l);
+    int64_t wait = gate_wait(l->shared->gate, gate_link(l).place, now_mono_ns(), &why);
+    struct conn_input in = {.retry_ns = wait};
     if (in.retry_ns > 0 && l->info.reason[0] == '\0')
         snprintf(l->info.reason, sizeof l->info.reason, "%s", why);
     link_step(l, event, &in);
@@ -259,6 +260,8 @@ void link_step(struct link *l, enum conn_event event, const struct conn_input *i
         ask_addresses(l);
     if (actions & CONN_DO_CONNECT)
         connect_next(l);
+    if (actions & CONN_DO_TUNNEL)
+        link_start_tunnel(l);
     if (actions & CONN_DO_TLS)
         link_start_tls(l);
     if (actions & CONN_DO_UPGRADE)
@@ -267,7 +270,7 @@ void link_step(struct link *l, enum conn_event event, const struct conn_input *i
         open_subscriptions(l);
 }
 
-/* The first failure of a series is a line in the log; all of them are counted. */
+/* The first failure of a series at each endpoint is a line in the log; all of them are counted. */
 static void tell(struct link *l, bool was_live, bool told_when)
 {
     const char *again = l->conn.state == PX_CONN_WAITING && !told_when ? ", trying again" : "";
@@ -295,6 +298,7 @@ void link_fail(struct link *l, enum conn_event event, const struct conn_input *i
     }
     uint64_t failures = l->conn.failures;
     link_step(l, event, in);
+    link_failed_there(l, before);
     if (l->conn.failures != failures || before == PX_CONN_LIVE)
         tell(l, before == PX_CONN_LIVE, in != NULL && in->retry_ns > 0);
 }
@@ -310,11 +314,13 @@ static void on_answer(void *owner, const struct resolve_answer *answer)
     struct link *l = owner;
     l->answer = *answer;
     if (answer->error != 0) {
-        link_fail(l, CONN_FAILED, NULL, "%s cannot be resolved: %s", l->url.host,
+        link_fail(l, CONN_FAILED, NULL, "%s cannot be resolved: %s", link_first_hop(l)->host,
                   gai_strerror(answer->error));
         return;
     }
-    struct conn_input in = {.addresses = answer->count};
+    if (!link_keep_addresses(l))
+        return;
+    struct conn_input in = {.addresses = l->answer.count};
     link_step(l, CONN_RESOLVED, &in);
 }
 
@@ -389,20 +395,6 @@ static void on_control(void *user, const struct venue_event *event)
     l->answered = true;
 }
 
-static int set_endpoint(struct link *l)
-{
-    char error[URL_ERROR_MAX];
-    const char *text = config_endpoint(l->shared->config, l->venue, &l->limits);
-    if (url_parse(text, &l->url, error) < 0) {
-        log_error(l->venue->name, "endpoint %s: %s", text, error);
-        return -EINVAL;
-    }
-    if (!l->url.has_path && l->venue->path(l->route, l->url.path, sizeof l->url.path) < 0)
-        return -EINVAL;
-    snprintf(l->info.endpoint, sizeof l->info.endpoint, "%s", text);
-    return 0;
-}
-
 int link_open(struct link *l, uint32_t venue_index, uint32_t shard, uint32_t route)
 {
     const struct config *config = l->shared->config;
@@ -412,18 +404,20 @@ int link_open(struct link *l, uint32_t venue_index, uint32_t shard, uint32_t rou
     l->route = route;
     l->planned_end = l->leaving = false;
     memset(&l->info, 0, sizeof l->info);
-    if (set_endpoint(l) < 0)
+    config_endpoint(config, l->venue, &l->limits);
+    if (link_set_endpoint(l, l->shared->worked[venue_index]) < 0)
         return -EINVAL;
     snprintf(l->info.venue, sizeof l->info.venue, "%s", l->venue->name);
     const struct config_venue *v = config_venue_of(config, l->venue);
     uint32_t silence_ms = v->silence_ms != 0 ? v->silence_ms : l->venue->silence_ms;
     struct conn_config timing = {.tls = l->url.tls,
+                                 .proxy = l->proxied,
                                  .step_ns = config->connect_ms * MS,
                                  .subscribe_ns = config->subscribe_ms * MS,
                                  .close_ns = config->close_ms * MS,
                                  .silence_ns = silence_ms * MS,
                                  .good_ns = config->breaker_good_s * 1000 * MS};
-    struct backoff backoff = gate_backoff(l->shared->gate, venue_index);
+    struct backoff backoff = gate_backoff(l->shared->gate, gate_link(l).place);
     conn_init(&l->conn, &timing, &backoff, now_mono_ns());
     l->source = (struct publish_source){.venue = l->venue,
                                         .venue_index = venue_index,

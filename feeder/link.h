@@ -8,6 +8,7 @@
 #include "gate.h"
 #include "net.h"
 #include "plan.h"
+#include "proxy.h"
 #include "publish.h"
 #include "resolve.h"
 #include "tls.h"
@@ -34,6 +35,7 @@ struct link_shared {
     struct tls_context *tls; /* NULL: the system's certificates, read at first use */
     struct ws_large large;
     const struct config *config;
+    uint32_t worked[CONFIG_VENUES_MAX]; /* endpoint of each venue that was live last */
 };
 
 struct link {
@@ -60,6 +62,14 @@ struct link {
     struct tls tls;
     bool tls_on; /* a session lives in it */
     struct url url;
+    uint32_t endpoint, endpoints; /* which of how many it is: config_endpoint_at() */
+    uint32_t endpoint_due;        /* that of the next attempt */
+    uint32_t short_lives;         /* ends of it there that good data had not gone before */
+    bool proxied;                 /* over `proxy` */
+    struct proxy proxy;
+    struct proxy_reply reply;
+    struct sockaddr_storage source_address; /* that it is bound to */
+    socklen_t source_len;                   /* 0: to none */
     struct resolve_job job;
     struct resolve_answer answer;
     struct publish_source source;

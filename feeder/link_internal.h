@@ -15,6 +15,26 @@ void link_fail(struct link *l, enum conn_event event, const struct conn_input *i
 /* Everything wanted was answered? */
 void link_settle(struct link *l);
 
+/* link_way.c */
+/* Go to the n-th endpoint of its venue. Errors: -EINVAL (said), all is as it was. */
+int link_set_endpoint(struct link *l, uint32_t n);
+/* An attempt, or a connection that was in state `before`, has ended: the next goes elsewhere. One
+ * that was live is tried there again, but not for ever if it brings no good data. */
+void link_failed_there(struct link *l, uint32_t before);
+/* An attempt is due: at which endpoint. */
+void link_take_turn(struct link *l);
+/* Who is asked first: the proxy, or the venue. */
+const struct url *link_first_hop(const struct link *l);
+/* Leave out addresses that cannot be reached from the one it is bound to. False: none was left, and
+ * the attempt has failed. */
+bool link_keep_addresses(struct link *l);
+/* net_connect() to the address whose turn it is. */
+int link_connect(struct link *l);
+void link_cannot_connect(struct link *l, int rc);
+/* Ask the proxy; its answer is taken by link_tunnel(). */
+void link_start_tunnel(struct link *l);
+void link_tunnel(struct link *l);
+
 /* link_io.c */
 void link_on_socket(void *owner, enum net_event event);
 /* Begin the TLS handshake, or fail. */

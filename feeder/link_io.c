@@ -472,14 +472,16 @@ static void on_connect(struct link *l)
 {
     int rc = net_connected(&l->sock);
     if (rc < 0)
-        link_fail(l, CONN_FAILED, NULL, "cannot connect: %s", strerror(-rc));
+        link_cannot_connect(l, rc);
     else
         link_step(l, CONN_CONNECTED, NULL);
 }
 
 static void on_readable(struct link *l)
 {
-    if (l->conn.state == PX_CONN_CONNECTING)
+    if (l->conn.tunnel)
+        link_tunnel(l);
+    else if (l->conn.state == PX_CONN_CONNECTING)
         on_connect(l);
     else if (!l->paused)
         read_some(l);
@@ -487,6 +489,10 @@ static void on_readable(struct link *l)
 
 static void on_writable(struct link *l)
 {
+    if (l->conn.tunnel) {
+        link_flush(l);
+        return;
+    }
     if (l->conn.state == PX_CONN_CONNECTING) {
         on_connect(l);
         return;

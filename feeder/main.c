@@ -42,11 +42,12 @@ static int check_endpoints(const struct config *config)
     struct url url;
     char error[URL_ERROR_MAX];
     for (size_t v = 0; v < venue_count; v++) {
-        const char *text = config->venue[v].endpoint;
-        if (text[0] != '\0' && url_parse(text, &url, error) < 0) {
-            feeder_say(venue_table[v]->name, "endpoint %s: %s", text, error);
-            return -EINVAL;
-        }
+        const char *text;
+        for (uint32_t n = 0; (text = config_endpoint_at(config, venue_table[v], n)) != NULL; n++)
+            if (url_parse(text, &url, error) < 0) {
+                feeder_say(venue_table[v]->name, "endpoint %s: %s", text, error);
+                return -EINVAL;
+            }
     }
     return 0;
 }

@@ -195,14 +195,22 @@ void net_remove(struct net_fd *f)
         lws_set_timeout(wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_SYNC);
 }
 
-int net_connect(const struct sockaddr *to, socklen_t len)
+/* The port is chosen when it connects: one that other targets have in use will do then. */
+static int bind_to(int fd, struct net_address from)
 {
-    int fd = socket(to->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+    int one = 1;
+    setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
+    return from.len == 0 ? 0 : bind(fd, from.at, from.len);
+}
+
+int net_connect(struct net_address to, struct net_address from)
+{
+    int fd = socket(to.at->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
     if (fd < 0)
         return -errno;
     int one = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    if (connect(fd, to, len) < 0 && errno != EINPROGRESS) {
+    if (bind_to(fd, from) < 0 || (connect(fd, to.at, to.len) < 0 && errno != EINPROGRESS)) {
         int error = errno;
         close(fd);
         return -error;

@@ -55,9 +55,15 @@ void net_want_write(struct net_fd *f);
 void net_pause(struct net_fd *f, bool pause);
 /* Close it; no event follows, and `f` may be used again at once, inside its own event too. */
 void net_remove(struct net_fd *f);
-/* A new non-blocking, close-on-exec TCP socket, connecting. Returns the descriptor; the result
- * arrives as NET_WRITABLE (net_connected()). Errors: negative errno. */
-int net_connect(const struct sockaddr *to, socklen_t len);
+/* A socket address as the system takes it; len 0: none. */
+struct net_address {
+    const struct sockaddr *at;
+    socklen_t len;
+};
+
+/* A new non-blocking, close-on-exec TCP socket, connecting; `from` is its own address. Returns the
+ * descriptor; the result arrives as NET_WRITABLE (net_connected()). Errors: negative errno. */
+int net_connect(struct net_address to, struct net_address from);
 /* 0, or the negative errno that connecting ended with. */
 int net_connected(const struct net_fd *f);
 

@@ -77,9 +77,11 @@ static int usage(char error[CONFIG_ERROR_MAX], const char *object, const char *r
 /* What getopt_long() refused. argv[optind - 1] is the word, or the one that holds the letter. */
 static int refused(struct options *o, int result, char error[CONFIG_ERROR_MAX])
 {
-    const char *word = o->argv[optind - 1];
-    return usage(error, word == NULL ? "flag" : word,
-                 result == ':' ? "needs a value" : "unknown flag, see --help");
+    const char *word = o->argv[optind - 1] == NULL ? "flag" : o->argv[optind - 1];
+    char name[64];
+    /* a misspelt --proxy may have a password behind it */
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(word, "="), word);
+    return usage(error, name, result == ':' ? "needs a value" : "unknown flag, see --help");
 }
 
 static int take_action(struct config *c, enum config_action action, char error[CONFIG_ERROR_MAX])
@@ -156,7 +158,10 @@ static int set_endpoint(struct config_build *b, char error[CONFIG_ERROR_MAX])
     }
     const struct config_key *key =
         config_key_find(config_venue_keys, config_venue_key_count, "endpoint");
-    int rc = config_key_set(b, key, &b->config.venue[config_venue_index(venue)], equals + 1, false);
+    size_t v = config_venue_index(venue);
+    bool again = (b->endpoint_flags >> v & 1) != 0; /* the first replaces those of the file */
+    b->endpoint_flags |= UINT32_C(1) << v;
+    int rc = config_key_set(b, key, &b->config.venue[v], equals + 1, again);
     if (rc == -EINVAL)
         snprintf(error, CONFIG_ERROR_MAX, "--endpoint: %s", b->why);
     return rc;
@@ -217,6 +222,7 @@ void config_help(FILE *to)
           "                           trade,quote)\n"
           "      --endpoint VENUE=URL ws:// or wss://, repeatable; no limits apply there, but\n"
           "      --limits venue       with this the venue's own do\n"
+          "      --proxy URL          http://HOST:PORT       --bind ADDRESS   connect from it\n"
           "      --capacity N         symbols with a slot (default 1000)\n"
           "      --ring N             ticks in the ring, a power of two (default 65536)\n"
           "      --group GROUP        who may read and subscribe, beside this user\n"

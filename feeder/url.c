@@ -87,7 +87,7 @@ static int parse_bracketed(const char *text, size_t len, struct url *url, char *
     return parse_port(rest + 1, rest_len - 1, url, error);
 }
 
-static int parse_authority(const char *text, size_t len, struct url *url, char *error)
+int url_parse_authority(const char *text, size_t len, struct url *url, char error[URL_ERROR_MAX])
 {
     if (memchr(text, '@', len) != NULL)
         return refuse(error, "a user name is not possible here");
@@ -129,7 +129,7 @@ int url_parse(const char *text, struct url *out, char error[URL_ERROR_MAX])
         return refuse(error, "'%.60s' does not begin with ws:// or wss://", text);
     const char *authority = text + (url.tls ? 6 : 5);
     size_t len = strcspn(authority, "/?#");
-    int rc = parse_authority(authority, len, &url, error);
+    int rc = url_parse_authority(authority, len, &url, error);
     if (rc == 0)
         rc = parse_path(authority + len, &url, error);
     if (rc < 0)

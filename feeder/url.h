@@ -23,4 +23,8 @@ struct url {
 /* Errors: -EINVAL with one sentence in `error`; *out is untouched then. */
 int url_parse(const char *text, struct url *out, char error[URL_ERROR_MAX]);
 
+/* HOST or HOST:PORT alone, not NUL-terminated: host, numeric and port (0: none was given) of *out.
+ * Errors: as url_parse(), but *out may have changed. */
+int url_parse_authority(const char *text, size_t len, struct url *out, char error[URL_ERROR_MAX]);
+
 #endif

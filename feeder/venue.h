@@ -134,16 +134,20 @@ enum venue_answers {
 /* Connections of a venue that serve different streams under different paths. */
 #define VENUE_ROUTES_MAX 2u
 
+/* Endpoints that a venue has beside its first. */
+#define VENUE_URLS_MAX 3u
+
 struct book; /* feeder/book.h */
 
 /* Parser state of one thread of frames: opaque, made by json.cc (feeder/json.h). */
 struct json;
 
 struct px_venue {
-    const char *name;  /* "binance" */
-    const char *title; /* "Binance spot" */
-    const char *url;   /* the venue's own endpoint, "wss://host:port" */
-    uint32_t kinds;    /* that it can bring */
+    const char *name;                 /* "binance" */
+    const char *title;                /* "Binance spot" */
+    const char *url;                  /* the venue's own endpoint, "wss://host:port" */
+    const char *urls[VENUE_URLS_MAX]; /* others that bring the same, in this order; up to a NULL */
+    uint32_t kinds;                   /* that it can bring */
     /* Limits as the venue publishes them; 0: none known. */
     uint32_t streams_per_conn;    /* a connection carries at most so many streams */
     uint32_t params_per_request;  /* streams in one subscribe message */

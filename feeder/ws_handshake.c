@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base64.h"
 #include "tls.h"
 
 #define GUID       "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -29,24 +30,6 @@ struct reply {
     bool upgrade, connection, accept, extension;
     const char *fault; /* first reason why a 101 is not one */
 };
-
-static void base64(const unsigned char *in, size_t len, char *out)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    size_t o = 0;
-    for (size_t i = 0; i < len; i += 3) {
-        unsigned v = (unsigned)in[i] << 16;
-        if (i + 1 < len)
-            v |= (unsigned)in[i + 1] << 8;
-        if (i + 2 < len)
-            v |= in[i + 2];
-        out[o++] = digits[v >> 18];
-        out[o++] = digits[v >> 12 & 63];
-        out[o++] = i + 1 < len ? digits[v >> 6 & 63] : '=';
-        out[o++] = i + 2 < len ? digits[v & 63] : '=';
-    }
-    out[o] = '\0';
-}
 
 /* No control character and no space: nothing that could end a request line or a header. */
 static bool plain(const char *s)

@@ -61,6 +61,7 @@ const struct px_venue px_venue_binance = {
     .name = "binance",
     .title = "Binance spot",
     .url = "wss://stream.binance.com:9443",
+    .urls = {"wss://stream.binance.com:443", "wss://data-stream.binance.vision"},
     SPOT_LIMITS,
     .silence_ms = SILENCE_MS,
     .path = binance_path_micros,

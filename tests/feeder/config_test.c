@@ -31,6 +31,15 @@ __attribute__((destructor)) static void clean(void)
     }
 }
 
+/* What the machine has set is not these tests'. */
+__attribute__((constructor)) static void no_environment(void)
+{
+    static const char *const names[] = {"https_proxy", "HTTPS_PROXY", "http_proxy",
+                                        "HTTP_PROXY",  "no_proxy",    "NO_PROXY"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        unsetenv(names[i]);
+}
+
 #define ARGS_MAX 16
 static int load(const char *first, ...)
 {
@@ -355,6 +364,129 @@ T_TEST(limits_apply_to_an_endpoint_only_when_asked_for)
     T_EQ(limits, 1);
 }
 
+static const char *endpoint(const char *name, uint32_t n)
+{
+    const char *text = config_endpoint_at(&config, venue_find(name, strlen(name)), n);
+    return text == NULL ? "none" : text;
+}
+
+T_TEST(endpoints_are_a_list_that_lines_and_flags_append_to)
+{
+    write_file(
+        "[binance]\nendpoint = ws://a ws://b,c\n  ws://d\n[binance_us]\nendpoint = ws://u\n");
+    T_EQ(load("-c", path, NULL), 0);
+    T_STR(endpoint("binance", 0), "ws://a");
+    T_STR(endpoint("binance", 1), "ws://b,c");
+    T_STR(endpoint("binance", 2), "ws://d");
+    T_STR(endpoint("binance", 3), "none");
+    T_STR(endpoint("binance_us", 1), "none");
+    T_EQ(load("-c", path, "--endpoint", "binance=ws://x", "--endpoint", "binance=ws://y", NULL), 0);
+    T_STR(endpoint("binance", 0), "ws://x");
+    T_STR(endpoint("binance", 1), "ws://y");
+    T_STR(endpoint("binance", 2), "none");
+    T_STR(endpoint("binance_us", 0), "ws://u");
+    T_EQ(load_text("[binance]\nendpoint = ws://a ws://b\nendpoint = ws://c ws://d ws://e\n"),
+         -EBADMSG);
+    T_STR(sentence(), "3: endpoint: more than 4 endpoints");
+    T_EQ(load_text("[binance]\nendpoint = ws://a http://b\n"), -EBADMSG);
+    T_EQ(load_text("[binance]\nendpoint =\n"), -EBADMSG);
+}
+
+T_TEST(a_venue_without_endpoints_of_the_operator_has_all_of_its_own)
+{
+    T_EQ(load(NULL), 0);
+    T_STR(endpoint("binance", 0), "wss://stream.binance.com:9443");
+    T_STR(endpoint("binance", 1), "wss://stream.binance.com:443");
+    T_STR(endpoint("binance", 2), "wss://data-stream.binance.vision");
+    T_STR(endpoint("binance", 3), "none");
+    T_STR(endpoint("binance_us", 1), "none");
+    T_EQ(load("--endpoint", "binance=ws://x", NULL), 0);
+    T_STR(endpoint("binance", 1), "none");
+}
+
+/* The proxy on the way from a venue to a URL. */
+static const char *proxy_to(const char *name, const char *text)
+{
+    struct url url;
+    char why[URL_ERROR_MAX];
+    T_EQ(url_parse(text, &url, why), 0);
+    const char *proxy = config_proxy(&config, venue_find(name, strlen(name)), &url);
+    return proxy == NULL ? "none" : proxy;
+}
+
+T_TEST(a_proxy_of_the_file_is_for_all_venues_but_those_that_say_else)
+{
+    no_environment();
+    setenv("https_proxy", "http://env:1", 1);
+    setenv("no_proxy", "*", 1);
+    T_EQ(load_text("[bus]\nproxy = http://u:secret@bus:1\n[binance]\nproxy = own:2\n"
+                   "[kraken]\nproxy = none\n"),
+         0);
+    T_STR(proxy_to("binance", "wss://h"), "own:2");
+    T_STR(proxy_to("binance_us", "ws://127.0.0.1"), "http://u:secret@bus:1");
+    T_STR(proxy_to("kraken", "wss://h"), "none");
+    T_EQ(load("--proxy", "none", NULL), 0);
+    T_STR(proxy_to("binance", "wss://h"), "none");
+    no_environment();
+}
+
+T_TEST(a_proxy_of_the_environment_is_taken_as_curl_takes_it)
+{
+    no_environment();
+    setenv("HTTPS_PROXY", "http://big:1", 1);
+    setenv("HTTP_PROXY", "http://big:2", 1);
+    T_EQ(load(NULL), 0);
+    T_STR(proxy_to("binance", "wss://h"), "http://big:1");
+    T_STR(proxy_to("binance", "ws://h"), "none");
+    setenv("https_proxy", "http://small:1", 1);
+    setenv("http_proxy", "http://small:2", 1);
+    setenv("NO_PROXY", "example.com,10.0.0.0/8", 1);
+    T_EQ(load(NULL), 0);
+    T_STR(proxy_to("binance", "wss://h"), "http://small:1");
+    T_STR(proxy_to("binance", "ws://h"), "http://small:2");
+    T_STR(proxy_to("binance", "wss://a.example.com"), "none");
+    T_STR(proxy_to("binance", "wss://10.1.2.3"), "none");
+    T_STR(proxy_to("binance", "ws://localhost:9"), "none");
+    T_STR(proxy_to("binance", "ws://[::1]:9"), "none");
+    setenv("no_proxy", "h", 1);
+    T_EQ(load(NULL), 0);
+    T_STR(proxy_to("binance", "wss://h"), "none");
+    T_STR(proxy_to("binance", "wss://a.example.com"), "http://small:1");
+    T_EQ(load("--demo", NULL), 0);
+    T_STR(proxy_to("binance", "wss://a.example.com"), "none");
+    no_environment();
+}
+
+T_TEST(a_proxy_that_is_none_is_refused_without_its_password)
+{
+    no_environment();
+    T_EQ(load("--proxy", "socks5://u:secret@h:1", NULL), -EINVAL);
+    T_TRUE(strncmp(error, "--proxy: ", 9) == 0 && strstr(error, "secret") == NULL);
+    T_EQ(load("--proxi=http://u:secret@h:1", NULL), -EINVAL);
+    T_STR(error, "--proxi: unknown flag, see --help");
+    T_EQ(load_text("[binance]\nproxy = http://u:secret@h\n"), -EBADMSG);
+    T_STR(sentence(), "2: proxy: is not http://[USER:PASSWORD@]HOST:PORT");
+    setenv("https_proxy", "https://u:secret@h:1", 1);
+    T_EQ(load(NULL), -EBADMSG);
+    T_TRUE(strncmp(error, "https_proxy: ", 13) == 0 && strstr(error, "secret") == NULL);
+    T_EQ(load("--proxy", "none", NULL), 0);
+    no_environment();
+}
+
+T_TEST(a_source_address_is_an_address)
+{
+    T_EQ(
+        load_text("[bus]\nbind = 10.0.0.9\n[binance]\nbind = 2001:db8::9\n[kraken]\nbind = none\n"),
+        0);
+    T_STR(config_bind(&config, venue_find("binance", 7)), "2001:db8::9");
+    T_STR(config_bind(&config, venue_find("binance_us", 10)), "10.0.0.9");
+    T_TRUE(config_bind(&config, venue_find("kraken", 6)) == NULL);
+    T_EQ(load("--bind", "eth0", NULL), -EINVAL);
+    T_STR(error, "--bind: \"eth0\" is not an IPv4 or IPv6 address");
+    T_EQ(load(NULL), 0);
+    T_TRUE(config_bind(&config, venue_find("binance", 7)) == NULL);
+}
+
 T_TEST(reload_applies_symbols_and_keeps_what_needs_a_restart)
 {
     struct config next;
@@ -395,13 +527,13 @@ T_TEST(reload_of_a_demo_keeps_its_exchange_and_its_symbols)
     char kept[128];
     size_t v = venue("binance");
     T_EQ(load("--demo", NULL), 0);
-    strcpy(config.venue[v].endpoint, "ws://127.0.0.1:5");
+    strcpy(config.venue[v].endpoint[0], "ws://127.0.0.1:5");
     config.symbols = calloc(1, sizeof *config.symbols);
     strcpy(config.symbols[0].symbol, "binance:BTCUSDT");
     config.symbol_count = 1;
     T_EQ(config_reload(&config, &next, kept, sizeof kept, error), 0);
     T_STR(kept, "");
-    T_STR(next.venue[v].endpoint, "ws://127.0.0.1:5");
+    T_STR(next.venue[v].endpoint[0], "ws://127.0.0.1:5");
     T_EQ(next.symbol_count, 1);
     T_TRUE(next.symbols != config.symbols);
     config_free(&next);

@@ -62,6 +62,37 @@ T_TEST(without_tls_the_upgrade_follows_the_connection)
     T_EQ(step(&c, CONN_CONNECTED, 4), CONN_DO_UPGRADE);
 }
 
+T_TEST(a_proxy_is_asked_before_tls_with_a_deadline_of_its_own)
+{
+    struct conn c = make(true, 1);
+    c.config.proxy = true;
+    reach(&c, PX_CONN_CONNECTING, S);
+    T_EQ(step(&c, CONN_TUNNELLED, S), 0);
+    T_EQ(conn_deadline(&c), 6 * S);
+    T_EQ(step(&c, CONN_CONNECTED, 5 * S), CONN_DO_TUNNEL);
+    T_EQ(c.state, PX_CONN_CONNECTING);
+    T_EQ(conn_deadline(&c), 20 * S);
+    T_STR(conn_deadline_text(&c), "the proxy did not answer in time");
+    T_EQ(step(&c, CONN_CONNECTED, 6 * S), 0);
+    T_EQ(step(&c, CONN_TUNNELLED, 7 * S), CONN_DO_TLS);
+    T_EQ(c.state, PX_CONN_TLS);
+}
+
+T_TEST(a_proxy_that_is_silent_gives_way_to_its_next_address)
+{
+    struct conn c = make(false, 1);
+    struct conn_input two = {.addresses = 2};
+    c.config.proxy = true;
+    reach(&c, PX_CONN_RESOLVING, S);
+    conn_step(&c, CONN_RESOLVED, &two, S);
+    T_EQ(step(&c, CONN_CONNECTED, S), CONN_DO_TUNNEL);
+    T_EQ(conn_step(&c, CONN_TIMER, NULL, 16 * S), CONN_DO_DROP | CONN_DO_CONNECT);
+    T_EQ(c.address, 1);
+    T_EQ(conn_deadline(&c), 21 * S);
+    T_EQ(step(&c, CONN_CONNECTED, 17 * S), CONN_DO_TUNNEL);
+    T_EQ(step(&c, CONN_TUNNELLED, 17 * S), CONN_DO_UPGRADE);
+}
+
 T_TEST(every_state_that_waits_for_somebody_has_a_deadline_that_fires)
 {
     for (uint32_t at_state = PX_CONN_RESOLVING; at_state <= PX_CONN_CLOSING; at_state++) {

@@ -207,7 +207,7 @@ T_TEST(wait_beyond_what_any_venue_may_ask_for_is_cut_to_it)
 T_TEST(endpoint_of_ones_own_has_a_short_breaker_and_leaves_no_file)
 {
     fresh(250, 60000);
-    strcpy(config.venue[okx].endpoint, "ws://127.0.0.1:1");
+    strcpy(config.venue[okx].endpoint[0], "ws://127.0.0.1:1");
     start();
     for (int i = 0; i < 100; i++)
         gate_begin(g, (struct gate_link){okx, 0}, now);
@@ -231,7 +231,7 @@ T_TEST(changed_endpoint_starts_anew)
     fresh(250, 60000);
     begin(binance, 0);
     refuse(binance, 0, 90 * S);
-    strcpy(config.venue[binance].endpoint, "wss://data-stream.binance.vision");
+    strcpy(config.venue[binance].endpoint[0], "wss://data-stream.binance.vision");
     config.venue[binance].limits = true;
     start();
     T_EQ(wait_of(binance), 0);
@@ -248,6 +248,38 @@ T_TEST(venues_at_one_address_draw_on_one_budget)
     gate_good(g, (struct gate_link){linear, 0}, now);
     start();
     T_TRUE(wait_of(spot) > 300 * S && wait_of(linear) > 300 * S);
+}
+
+T_TEST(each_endpoint_of_a_venue_has_a_breaker_of_its_own_over_a_restart_too)
+{
+    fresh(250, 60000);
+    start();
+    uint32_t mirror = gate_place(binance, 2);
+    begin(mirror, 0);
+    refuse(mirror, 0, 90 * S);
+    for (int i = 0; i < 2; i++) {
+        T_TRUE(wait_of(mirror) > 80 * S);
+        T_EQ(wait_of(binance), 0);
+        T_EQ(wait_of(gate_place(binance, 1)), 0);
+        T_EQ(gate_view(g, mirror, now.mono_ns).state, PX_BREAKER_OPEN);
+        T_EQ(gate_view(g, binance, now.mono_ns).state, PX_BREAKER_CLOSED);
+        start();
+    }
+}
+
+T_TEST(endpoints_of_a_venue_draw_on_one_budget)
+{
+    fresh(250, 60000);
+    start();
+    for (uint32_t i = 0; i < venue_table[binance]->attempts_per_window; i++) {
+        gate_begin(g, (struct gate_link){gate_place(binance, i % 3), 0}, now);
+        gate_good(g, (struct gate_link){gate_place(binance, i % 3), 0}, now);
+    }
+    for (uint32_t n = 0; n < 3; n++)
+        T_TRUE(wait_of(gate_place(binance, n)) > 0);
+    start();
+    for (uint32_t n = 0; n < 3; n++)
+        T_TRUE(wait_of(gate_place(binance, n)) > 200 * S);
 }
 
 T_TEST(other_addresses_of_a_name_are_attempts_too)

@@ -60,7 +60,8 @@ def run(name, *args, timeout=PATIENCE_S, stdin=None, env=None):
 def _environment(extra):
     # settings of whoever runs the tests must not leak into them
     env = {k: v for k, v in os.environ.items()
-           if not k.startswith("PX_") and k not in ("NOTIFY_SOCKET", "JOURNAL_STREAM")}
+           if not k.startswith("PX_") and not k.lower().endswith("_proxy")
+           and k not in ("NOTIFY_SOCKET", "JOURNAL_STREAM")}
     env.update(extra or {})
     return env
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "url.h"
 #include "venue.h"
 
 static const struct px_venue *binance(void)
@@ -10,6 +11,30 @@ static const struct px_venue *binance(void)
     const struct px_venue *venue = venue_find("binance", 7);
     T_TRUE(venue == &px_venue_binance);
     return venue;
+}
+
+/* "wss://host" without a path, one that a connection can be made to. */
+static void check_endpoint(const char *text)
+{
+    struct url url;
+    char error[URL_ERROR_MAX] = "";
+    if (url_parse(text, &url, error) < 0)
+        fail_msg("%s: %s", text, error);
+    T_TRUE(url.tls && !url.has_path && !url.numeric);
+}
+
+T_TEST(every_endpoint_of_a_venue_is_one_and_stands_there_once)
+{
+    for (size_t i = 0; i < venue_count; i++) {
+        const struct px_venue *v = venue_table[i];
+        check_endpoint(v->url);
+        for (size_t n = 0; n < VENUE_URLS_MAX && v->urls[n] != NULL; n++) {
+            check_endpoint(v->urls[n]);
+            T_TRUE(strcmp(v->urls[n], v->url) != 0);
+            for (size_t k = 0; k < n; k++)
+                T_TRUE(strcmp(v->urls[n], v->urls[k]) != 0);
+        }
+    }
 }
 
 T_TEST(every_venue_has_what_is_mandatory)
