@@ -1,7 +1,7 @@
 /* Three tiers of samples: seconds, medians of ten seconds, medians of five minutes of those. Each
  * window reads one tier. A window proves growth if
  *  - Mann-Kendall is sure of it,
- *  - it goes on: without its steepest part, most of it is left, which no step does,
+ *  - it goes on from third to third, and its slope is there without the steepest step as well,
  *  - it is more than what has fallen back before, in a window as long: saw teeth and daily cycles
  *    come down again, a leak never does. */
 #include "trend.h"
@@ -14,17 +14,18 @@
 #define SURE 0.99
 /* A level is entered at this part of its limit: else a leak as large as the limit is found only
  * half of the time. */
-#define ENTER 0.85
-#define LEAVE 0.70
+#define ENTER 0.80
+#define LEAVE 0.65
 #define CALM  10
-/* Windows are cut into so many parts. Both steps from third to third are at least STEADY of the
- * rise, the steepest step over two parts at most LEAP of all that they rise. */
+/* Windows are cut into so many parts; both steps from third to third are at least STEADY of the
+ * rise. */
 #define PARTS  9
 #define STEADY 0.2
-#define LEAP   0.75
-/* Growth must be larger than the largest fall seen by so much. That is forgotten slowly. */
-#define BEYOND     1.25
-#define FORGET     (1.0 / 2048)
+/* A slope without the steepest step counts if it is less than this part of the whole: so much of
+ * the difference is noise, which makes some step the steepest. */
+#define TELLING 0.75
+/* The deepest fall is forgotten slowly: so much of it each minute. */
+#define FORGET     (1.0 / 4096)
 #define HOUR       3600.0
 #define KIB        1024.0
 #define WINDOWS    5
@@ -36,7 +37,7 @@ static const struct {
 } tiers[TIERS] = {{1, 120}, {10, 360}, {300, 288}};
 
 /* `tooth`: points by which the row is eroded, so that teeth no longer than that vanish. `least`:
- * bytes that the window must have grown by, below which its length proves nothing. */
+ * bytes from the first third to the last, below which so short a window proves nothing. */
 static const struct window {
     enum tier tier;
     uint32_t points, enough, tooth;
@@ -55,7 +56,7 @@ struct ring {
 struct row {
     uint32_t warm_up;
     struct ring ring[TIERS];
-    double fall[WINDOWS]; /* largest of late, bytes from the first third to the last one */
+    double fall[WINDOWS]; /* the deepest of late, bytes */
 };
 
 struct trend {
@@ -157,7 +158,10 @@ static double mean(const double *y, uint32_t n)
 
 /* What one window shows. */
 struct sight {
-    double rise, slope, z; /* bytes from the first third to the last; bytes an hour */
+    double fall;            /* the deepest from one part to a later one, bytes */
+    double rise, even;      /* bytes from the first third to the last; the same without a step */
+    double slope, stepless; /* bytes an hour */
+    double z;
     bool full, steady;
 };
 
@@ -167,17 +171,24 @@ static double third(const double part[PARTS], uint32_t first)
     return (part[first] + part[first + 1] + part[first + 2]) / 3;
 }
 
-/* It rises from third to third, and not by one step: that lies within a part or between two, and so
- * shows in one difference over two parts. */
-static bool goes_on(const double part[PARTS], double rise)
+/* What the parts rise by without their steepest step, as if it had gone on at that pace. A step
+ * lies within a part or between two: it shows in one difference over two of them. */
+static double stepless(const double part[PARTS])
 {
-    double middle = third(part, 3), most = 0;
-    if (middle - third(part, 0) < STEADY * rise || third(part, 6) - middle < STEADY * rise)
-        return false;
-    for (uint32_t i = 2; i < PARTS; i++)
-        if (part[i] - part[i - 2] > most)
-            most = part[i] - part[i - 2];
-    return most <= LEAP * (part[PARTS - 1] - part[0]);
+    double most = part[2] - part[0];
+    for (uint32_t i = 3; i < PARTS; i++)
+        most = part[i] - part[i - 2] > most ? part[i] - part[i - 2] : most;
+    return (part[PARTS - 1] - part[0] - most) * (PARTS - 1) / (PARTS - 3);
+}
+
+static double deepest(const double part[PARTS])
+{
+    double fall = 0, high = part[0];
+    for (uint32_t i = 1; i < PARTS; i++) {
+        fall = high - part[i] > fall ? high - part[i] : fall;
+        high = part[i] > high ? part[i] : high;
+    }
+    return fall;
 }
 
 /* The newest points of the window, eroded, in t->points. Returns how many, 0 too few. */
@@ -192,7 +203,7 @@ static uint32_t gather(struct trend *t, const struct row *r, uint32_t w, bool er
     return eroded ? erode(t->points, n, win->tooth) : n;
 }
 
-/* The cheap part: most windows prove nothing by it already. */
+/* The cheap part, all but slope and z: most windows prove nothing by it already. */
 static void glance(struct trend *t, const struct row *r, uint32_t w, struct sight *s)
 {
     double part[PARTS];
@@ -203,11 +214,17 @@ static void glance(struct trend *t, const struct row *r, uint32_t w, struct sigh
     for (uint32_t i = 0; i < PARTS; i++)
         part[i] = mean(t->points + n - (PARTS - i) * size, size);
     s->full = true;
+    s->fall = deepest(part);
     s->rise = third(part, 6) - third(part, 0);
-    s->steady = goes_on(part, s->rise);
+    double middle = third(part, 3);
+    s->steady =
+        middle - third(part, 0) >= STEADY * s->rise && third(part, 6) - middle >= STEADY * s->rise;
+    double seconds = (double)size * (PARTS - 1) * tiers[windows[w].tier].seconds;
+    s->stepless = stepless(part) * HOUR / seconds;
+    s->even = stepless(part) * (PARTS - 3) / (PARTS - 1); /* thirds are so far apart */
 }
 
-/* The dear part. */
+/* The dear part: those two. */
 static void test(struct trend *t, const struct row *r, uint32_t w, struct sight *s)
 {
     uint32_t n = gather(t, r, w, true);
@@ -218,30 +235,32 @@ static void test(struct trend *t, const struct row *r, uint32_t w, struct sight 
 
 static bool worth(const struct row *r, uint32_t w, const struct sight *s)
 {
-    return s->full && s->steady && s->rise >= windows[w].least && s->rise > BEYOND * r->fall[w];
+    const struct window *win = &windows[w];
+    return s->full && s->steady && s->rise >= win->least && s->even >= r->fall[w] &&
+           s->rise >= r->fall[w];
 }
 
 static bool proves(const struct sight *s)
 {
-    return s->slope > 0 && s->z > 0 && kendall_confidence(s->z) >= SURE;
+    return s->slope > 0 && s->stepless > 0 && s->z > 0 && kendall_confidence(s->z) >= SURE;
 }
 
 /* What falls is remembered, and slowly forgotten. */
 static void learn(struct row *r, uint32_t w, const struct sight *s)
 {
-    if (s->full && -s->rise > r->fall[w])
-        r->fall[w] = -s->rise;
+    if (s->fall > r->fall[w])
+        r->fall[w] = s->fall;
 }
 
 /* The steepest proof, or the longest window that says nearly the same, which says it better. */
 static void prefer(struct trend_verdict *out, const struct sight *s, uint32_t w)
 {
-    bool better = !out->proved || s->slope > 0.8 * out->growth;
-    if (!better)
+    double growth = s->stepless < TELLING * s->slope ? s->stepless : s->slope;
+    if (out->proved && growth <= 0.8 * out->growth)
         return;
     out->proved = true;
     out->trend = PX_TREND_GROWING;
-    out->growth = s->slope;
+    out->growth = growth;
     out->confidence = kendall_confidence(s->z);
     out->window_s = windows[w].points * tiers[windows[w].tier].seconds;
 }

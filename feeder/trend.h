@@ -47,7 +47,7 @@ struct trend_limits {
     double warn, critical;
     int64_t critical_left_s;
 };
-/* Levels are entered at once and left when growth was below 70 % of what they ask for in ten
+/* Levels are entered at once and left when growth was below 65 % of what they ask for in ten
  * verdicts on end, so that what hovers around a limit is said once. Zeroed before first use. */
 struct trend_alarm {
     uint32_t level, calm; /* enum px_level; verdicts below it */
