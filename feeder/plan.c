@@ -4,6 +4,7 @@
 
 #include "control.h"
 #include "gate.h"
+#include "memwatch.h"
 #include "publish.h"
 #include "state.h"
 #include "subs.h"
@@ -34,6 +35,7 @@ size_t plan_items(const struct config *config, const struct plan_link *link,
         {"feeder", "order books", fold_bytes(&fold), 1},
         {"feeder", "control socket", control_bytes(config->capacity), 1},
         {"feeder", "readers' pages", PX_PAGE_BYTES, PXL_READERS_MAX},
+        {"feeder", "trend of memory", memwatch_bytes(), 1},
         {"feeder", "saved set", state_bytes(config->capacity), 1},
         {"feeder", "breakers and budgets", gate_bytes(), 1},
         {"feeder", "connections", link->object_bytes, links},
