@@ -58,6 +58,7 @@ struct feeder {
     uint64_t saved_revision;
     uint64_t leaked_frames; /* messages that --test-leak has answered */
     int64_t opened_ns;      /* when this process began to feed */
+    int64_t sample_ns;      /* when memory is sampled next */
     int64_t recycle_ns;     /* not before, after one that could not be */
     int64_t end_by_ns;      /* when the farewell to the venues is over */
     enum feeder_end end;

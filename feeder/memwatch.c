@@ -16,10 +16,9 @@
 
 #include "px/bus.h"
 
-#define MB                (UINT64_C(1) << 20)
-#define CLEAN_INTERVAL_NS (60 * INT64_C(1000000000))
-#define MINUTE            60u
-#define GLANCE            10u
+#define MB     (UINT64_C(1) << 20)
+#define MINUTE 60u
+#define GLANCE 10u
 /* A limit is left again this far below it, in percent. */
 #define LIMIT_LEAVE 95u
 /* With less time than this to the hard limit, growth is critical however slow. */
@@ -33,7 +32,6 @@ int memwatch_open(struct memwatch *m, px_writer *w, const struct memwatch_limits
     memset(m, 0, sizeof(*m));
     m->writer = w;
     m->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
-    m->last_clean_ns = INT64_MIN / 2;
     memwatch_limits(m, limits);
     m->statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
     if (m->statm_fd < 0)
@@ -127,7 +125,7 @@ uint64_t memwatch_clean(struct memwatch *m)
 }
 
 /* A level of the limits, left only when memory is well below what it was entered for. */
-static void judge_limits(struct memwatch *m, int64_t now_ns)
+static void judge_limits(struct memwatch *m)
 {
     uint64_t own = m->own_bytes, before = m->limit_level;
     uint32_t enter = m->hard_bytes != 0 && own > m->hard_bytes   ? PX_LEVEL_CRITICAL
@@ -141,8 +139,8 @@ static void judge_limits(struct memwatch *m, int64_t now_ns)
     if (m->limit_level > before)
         log_warning("memory", "%llu MB are above the %s limit", (unsigned long long)(own / MB),
                     m->limit_level == PX_LEVEL_CRITICAL ? "hard" : "soft");
-    if (m->limit_level != PX_LEVEL_OK && now_ns - m->last_clean_ns >= CLEAN_INTERVAL_NS) {
-        m->last_clean_ns = now_ns;
+    if (m->limit_level != PX_LEVEL_OK && m->samples >= m->clean_at) {
+        m->clean_at = m->samples + MINUTE;
         uint64_t freed = memwatch_clean(m);
         px_writer_count(m->writer, PX_C_memory_soft_trims, 1);
         log_info("memory", "%llu KB given back to the system", (unsigned long long)(freed / 1024));
@@ -286,7 +284,7 @@ void memwatch_sample(struct memwatch *m, const struct memwatch_census *census, i
     px_writer_level(m->writer, PX_C_rss_bytes, m->rss_bytes);
     excuse(m, census);
     uint32_t before = m->limit_level;
-    judge_limits(m, now_ns);
+    judge_limits(m);
     if (follow(m, &s) || m->limit_level != before || m->samples == 0)
         conclude(m, census, now_ns);
     m->samples++;

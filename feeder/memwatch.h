@@ -36,8 +36,7 @@ struct memwatch {
     struct trend_alarm alarm;
     struct trend_verdict row[MEMWATCH_ROWS];
     struct memwatch_census high; /* most of each that there ever were */
-    int64_t last_clean_ns;
-    uint32_t samples;
+    uint32_t samples, clean_at;  /* clean up again not before that many */
     uint32_t limit_level, level; /* enum px_level: of the limits alone, and of all */
     /* Give back what can be spared: the caller's part of memwatch_clean(). */
     void (*clean)(void *user);

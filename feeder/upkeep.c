@@ -92,11 +92,20 @@ static void recycle(struct feeder *f, int64_t now_ns)
         f->recycle_ns = now_ns + SECOND_NS * (f->config.restart_min_s + 60);
 }
 
+/* In step with the clock over any time, so that growth an hour is what it says. */
+static void next_sample(struct feeder *f, int64_t now_ns)
+{
+    f->sample_ns += SECOND_NS / f->config.test_watch_scale;
+    if (now_ns - f->sample_ns > SECOND_NS)
+        f->sample_ns = now_ns;
+    net_timer_set(&f->memory_timer, f->sample_ns - now_ns);
+}
+
 static void on_memory(void *owner)
 {
     struct feeder *f = owner;
     struct publish_time at = publish_now();
-    net_timer_set(&f->memory_timer, SECOND_NS / f->config.test_watch_scale);
+    next_sample(f, at.mono_ns);
     struct memwatch_census census = {.buffer_bytes = fleet_bytes(f->fleet),
                                      .connections = fleet_links(f->fleet),
                                      .timers = net_timers(f->net),
@@ -137,7 +146,8 @@ void upkeep_start(struct feeder *f)
 {
     f->leaked_frames = px_writer_value(f->writer, PX_C_frames_in);
     net_timer_init(f->net, &f->memory_timer, on_memory, f);
-    net_timer_set(&f->memory_timer, SECOND_NS / f->config.test_watch_scale);
+    f->sample_ns = now_mono_ns();
+    next_sample(f, f->sample_ns);
 }
 
 void upkeep_close(struct feeder *f)
