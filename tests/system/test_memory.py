@@ -2,8 +2,11 @@
 kept. The watch runs faster than the clock (--test-watch-scale): its hour is 36 seconds of ours, and
 growth is that of its hour."""
 import re
+import subprocess
 
-from px import Sim, wait_for
+import pytest
+
+from px import PATIENCE_S, Sim, wait_for
 from px import bus  # noqa: F401  (fixture)
 
 BTC = "binance:BTCUSDT"
@@ -78,6 +81,22 @@ def test_the_soft_limit_makes_it_release_what_nobody_asks_for(bus):  # noqa: F81
         assert bus.stat()[1]["bus"]["symbols"] == 0
         assert bus.counter("memory_soft_trims") >= 1 and bus.counter("memory_recovered") > 0
         assert bus.stat()[0] == 1
+
+
+def test_a_control_group_that_grants_less_than_the_plan_is_refused(bus, tmp_path):  # noqa: F811
+    (tmp_path / "memory.max").write_text("104857600\n")
+    mount = f"mount --bind {tmp_path} /sys/fs/cgroup 2>/dev/null || exit 77; exec \"$@\""
+    done = subprocess.run(["unshare", "-m", "sh", "-c", mount, "sh", *bus.feeder_argv()],
+                          capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    if done.returncode == 77 or "unshare" in done.stderr:
+        pytest.skip("no mount namespaces here")
+    group = [p for p in open("/proc/self/cgroup", encoding="ascii") if p.startswith("0::")]
+    if not group:
+        pytest.skip("no control groups of version 2 here")
+    assert done.returncode == 1
+    assert re.fullmatch(r"feeder: \S+: the plan is [0-9.]+ MB and memory\.max of the control group is "
+                        r"104\.9 MB: .*\n", done.stderr), done.stderr
+    assert not bus.segment().exists()
 
 
 def test_it_recycles_on_a_schedule(bus):  # noqa: F811
