@@ -18,11 +18,16 @@
 
 #define MB     (UINT64_C(1) << 20)
 #define MINUTE 60u
-#define GLANCE 10u
+/* No clean-up in the first seconds: the readers of the feeder before this one come back first. */
+#define FIRST_CLEAN 10u
+#define GLANCE      10u
 /* A limit is left again this far below it, in percent. */
 #define LIMIT_LEAVE 95u
 /* With less time than this to the hard limit, growth is critical however slow. */
 #define CRITICAL_LEFT_S (6 * 3600)
+/* A clean-up that gives back so much begins the trend of resident memory anew; less is noise, and
+ * must not keep a leak above the soft limit from being judged. */
+#define MUCH            MB
 #define ROW_RESIDENT    0u
 #define ROW_OWNER(o)    (1u + (o))
 #define DESCRIPTORS_MAX 1024
@@ -32,6 +37,7 @@ int memwatch_open(struct memwatch *m, px_writer *w, const struct memwatch_limits
     memset(m, 0, sizeof(*m));
     m->writer = w;
     m->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
+    m->clean_at = FIRST_CLEAN;
     memwatch_limits(m, limits);
     m->statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
     if (m->statm_fd < 0)
@@ -119,8 +125,8 @@ uint64_t memwatch_clean(struct memwatch *m)
     resident(m);
     uint64_t freed = before > m->rss_bytes ? before - m->rss_bytes : 0;
     px_writer_count(m->writer, PX_C_memory_recovered, freed);
-    for (uint32_t row = 0; row < MEMWATCH_ROWS; row++)
-        trend_restart(m->trend, row);
+    if (freed >= MUCH)
+        trend_restart(m->trend, ROW_RESIDENT);
     return freed;
 }
 
@@ -132,7 +138,7 @@ static void judge_limits(struct memwatch *m)
                      : m->soft_bytes != 0 && own > m->soft_bytes ? PX_LEVEL_WARNING
                                                                  : PX_LEVEL_OK;
     uint64_t held = before == PX_LEVEL_CRITICAL ? m->hard_bytes : m->soft_bytes;
-    if (enter > before || own <= held / 100 * LIMIT_LEAVE)
+    if (enter > before || held == 0 || own <= held / 100 * LIMIT_LEAVE)
         m->limit_level = enter;
     if (m->limit_level == PX_LEVEL_CRITICAL)
         px_writer_count(m->writer, PX_C_memory_hard_hits, 1);

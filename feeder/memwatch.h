@@ -56,7 +56,8 @@ void memwatch_sample(struct memwatch *m, const struct memwatch_census *census, i
 bool memwatch_over(const struct memwatch *m);
 
 /* What PXC_TRIM does too: the caller's clean-up, then free memory goes back to the system. Returns
- * bytes of resident memory less, and counts them. The trend begins anew. */
+ * bytes of resident memory less, and counts them. If they are many, the trend of resident memory
+ * begins anew. */
 uint64_t memwatch_clean(struct memwatch *m);
 
 #endif

@@ -87,8 +87,9 @@ static void recycle(struct feeder *f, int64_t now_ns)
         return;
     log_warning(f->config.bus, "recycling: %s",
                 over ? "memory is above the hard limit" : "it is time");
-    px_writer_count(f->writer, PX_C_recycles, 1);
-    if (feeder_restart(f, text, sizeof text) < 0)
+    if (feeder_restart(f, text, sizeof text) == 0)
+        px_writer_count(f->writer, PX_C_recycles, 1);
+    else
         f->recycle_ns = now_ns + SECOND_NS * (f->config.restart_min_s + 60);
 }
 

@@ -22,10 +22,10 @@ def grows(bus):  # noqa: F811
     return (memory, stat["counters"]["frames_in"]) if memory.get("owner") else None
 
 
-def leak(bus, owner):  # noqa: F811
+def leak(bus, owner, soft_mb=0):  # noqa: F811
     with Sim(rate=RATE) as sim:
         feeder = bus.feeder(BTC, endpoint=sim.url, test_leak=f"{owner}:{BYTES}",
-                            test_watch_scale=SCALE, memory_soft_mb=0, memory_hard_mb=HARD_MB,
+                            test_watch_scale=SCALE, memory_soft_mb=soft_mb, memory_hard_mb=HARD_MB,
                             restart_min_s=1)
         memory, frames = wait_for(lambda: grows(bus), 60, "the verdict")
         assert memory["owner"] == owner and memory["trend"] == "growing", memory
@@ -58,6 +58,10 @@ def test_a_leak_of_openssl_is_found_named_forecast_and_recycled_away(bus):  # no
 
 def test_a_leak_of_the_parser_is_found_named_forecast_and_recycled_away(bus):  # noqa: F811
     leak(bus, "json")
+
+
+def test_a_leak_above_the_soft_limit_is_judged_as_well(bus):  # noqa: F811
+    leak(bus, "websocket", soft_mb=1)
 
 
 def test_a_feeder_that_does_not_leak_is_flat_and_raises_no_alarm(bus):  # noqa: F811
