@@ -20,6 +20,10 @@ static void defaults(struct config *c)
     c->group = -1;
     c->memory_soft_mb = 64;
     c->memory_hard_mb = 128;
+    c->memory_warn_mb_h = 1;
+    c->memory_critical_mb_h = 50;
+    c->restart_min_s = 600;
+    c->test_watch_scale = 1;
     c->max_message_kb = 16384;
     c->books = 1000;
     c->book_depth = 128;

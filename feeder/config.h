@@ -73,6 +73,9 @@ struct config {
     char proxy[CONFIG_URL_MAX];        /* see config_proxy(); "": the environment's, "none" */
     char bind[CONFIG_ADDRESS_MAX];     /* source address of connections; "" or "none": any */
     uint32_t memory_soft_mb, memory_hard_mb;
+    uint32_t memory_warn_mb_h, memory_critical_mb_h; /* growth in MB an hour, 0 never */
+    uint32_t restart_every;                          /* s: recycle so often, 0 never */
+    uint32_t restart_min_s; /* of its own accord never sooner after a start */
     uint32_t max_message_kb, receive_kb;
     uint32_t books, book_depth; /* local order books, and levels of each of their sides */
     uint32_t grace_ms;          /* from the last unsubscribe to the venue's */
@@ -88,6 +91,9 @@ struct config {
     bool busy_poll;
     int32_t cpu; /* pinned to it, -1 none */
     bool demo;
+    /* For tests, see CONTRIBUTING.md: bytes leaked per message by this enum px_owner, and seconds
+     * of the memory watch in a second. */
+    uint32_t test_leak_bytes, test_leak_owner, test_watch_scale;
     /* [venue] */
     struct config_venue venue[CONFIG_VENUES_MAX];
     /* all symbols, each once, in the order first seen */

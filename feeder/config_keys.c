@@ -42,6 +42,10 @@ const struct config_key config_bus_keys[] = {
     BUS("limits", KEY_LIMITS, limits_venue, true, 0, 0, "venue"),
     BUS("memory_soft_mb", KEY_UINT, memory_soft_mb, false, 0, 1u << 20, "MB"),
     BUS("memory_hard_mb", KEY_UINT, memory_hard_mb, false, 0, 1u << 20, "MB"),
+    BUS("memory_warn_mb_h", KEY_UINT, memory_warn_mb_h, false, 0, 1u << 20, "MB"),
+    BUS("memory_critical_mb_h", KEY_UINT, memory_critical_mb_h, false, 0, 1u << 20, "MB"),
+    BUS("restart_every", KEY_SPAN, restart_every, false, 0, 366 * DAY_S, "SPAN"),
+    BUS("restart_min_s", KEY_UINT, restart_min_s, false, 0, DAY_S, "S"),
     BUS("max_message_kb", KEY_UINT, max_message_kb, true, 64, 1u << 20, "KB"),
     BUS("receive_kb", KEY_UINT, receive_kb, true, 4, 65536, "KB"),
     BUS("books", KEY_UINT, books, true, 0, PXL_CAPACITY_MAX, "N"),
@@ -146,6 +150,30 @@ static int set_number(struct config_build *b, const struct config_key *key, void
         return refuse(b, "%.64s is not a power of two", value);
     uint32_t number = (uint32_t)n;
     memcpy(field, &number, sizeof(number)); /* int32_t of KEY_CPU: max is far below its own */
+    return 0;
+}
+
+/* A number of seconds, or of what the letter behind it says. */
+static int set_span(struct config_build *b, const struct config_key *key, void *field,
+                    const char *value)
+{
+    static const struct {
+        char letter;
+        uint32_t seconds;
+    } units[] = {{'\0', 1}, {'s', 1}, {'m', 60}, {'h', 3600}, {'d', DAY_S}};
+    char *end;
+    errno = 0;
+    unsigned long long n = strtoull(value, &end, 10);
+    size_t u = 0;
+    while (u < sizeof(units) / sizeof(units[0]) && units[u].letter != *end)
+        u++;
+    if (value[0] < '0' || value[0] > '9' || u == sizeof(units) / sizeof(units[0]) ||
+        (*end != '\0' && end[1] != '\0'))
+        return refuse(b, "\"%.64s\" is not a time like 90s, 30m, 24h or 7d", value);
+    if (errno != 0 || n > key->max || n * units[u].seconds > key->max)
+        return refuse(b, "%.64s is more than %u days", value, key->max / DAY_S);
+    uint32_t seconds = (uint32_t)n * units[u].seconds;
+    memcpy(field, &seconds, sizeof(seconds));
     return 0;
 }
 
@@ -337,6 +365,8 @@ int config_key_set(struct config_build *b, const struct config_key *key, void *b
 {
     void *field = (char *)base + key->offset;
     switch (key->type) {
+    case KEY_SPAN:
+        return set_span(b, key, field, value);
     case KEY_UINT:
     case KEY_POWER:
     case KEY_CPU:

@@ -7,6 +7,7 @@
 
 enum config_type {
     KEY_UINT,   /* uint32_t, min to max */
+    KEY_SPAN,   /* uint32_t seconds, min to max: 90s, 30m, 24h, 7d */
     KEY_POWER,  /* uint32_t, a power of two, min to max */
     KEY_CPU,    /* int32_t, min to max */
     KEY_BOOL,   /* bool: yes, no */

@@ -60,10 +60,15 @@
     X(breaker_opens, "times", PX_COUNTER, "times that the breaker of an endpoint opened")          \
     X(budget_waits, "times", PX_COUNTER, "attempts put off because a venue's budget was used up")  \
     /* memwatch.c */                                                                               \
-    X(memory_soft_trims, "times", PX_COUNTER, "times that the soft limit made the allocator trim") \
+    X(memory_soft_trims, "times", PX_COUNTER,                                                      \
+      "times that the soft limit made the feeder clean up")                                        \
+    X(memory_recovered, "bytes", PX_COUNTER, "resident memory that clean-ups gave back")           \
     X(memory_hard_hits, "seconds", PX_COUNTER, "seconds spent above the hard limit")               \
     X(heap_bytes, "bytes", PX_LEVEL, "bytes in use on the heap")                                   \
     X(rss_bytes, "bytes", PX_LEVEL, "resident memory of the feeder, segment included")             \
+    /* upkeep.c */                                                                                 \
+    X(slots_reclaimed, "symbols", PX_COUNTER, "stale symbols that clean-ups took off the bus")     \
+    X(recycles, "times", PX_COUNTER, "restarts of the feeder's own accord")                        \
     /* feeder.c */                                                                                 \
     X(config_reloads, "times", PX_COUNTER, "configurations applied after start")                   \
     X(config_refused, "times", PX_COUNTER, "configurations refused after start")

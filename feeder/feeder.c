@@ -23,7 +23,7 @@
 #define TICK_END_NS   (5 * MS)
 #define TICKS_WORK    2  /* 100 ms: subscriptions, links, judgement of silence */
 #define TICKS_READERS 5  /* 250 ms: readers' records */
-#define TICKS_SECOND  20 /* memory, log, demo */
+#define TICKS_SECOND  20 /* log, demo */
 
 /* How long venues may take to answer close frames. A restart is short of time: readers wait. */
 #define FAREWELL_STOP_NS    (1000 * MS)
@@ -92,18 +92,8 @@ static void each_100ms(struct feeder *f, struct publish_time at)
     }
 }
 
-static void each_second(struct feeder *f, struct publish_time at)
+static void each_second(struct feeder *f)
 {
-    struct tls_memory tls;
-    tls_memory_stats(&tls);
-    struct memwatch_census census = {.tls_bytes = tls.bytes + tls.fallback_bytes,
-                                     .websocket_bytes = fleet_bytes(f->fleet),
-                                     .json_bytes = fleet_json_bytes(f->fleet),
-                                     .connections = fleet_links(f->fleet),
-                                     .timers = net_timers(f->net),
-                                     .subscriptions = subs_used(wants_subs(f->wants)),
-                                     .readers = control_readers(f->control)};
-    memwatch_sample(&f->memwatch, &census, at.mono_ns, at.utc_ns);
     if (f->config.env.watchdog_us != 0)
         notify_send("WATCHDOG=1");
     demo_check(&f->demo);
@@ -123,7 +113,7 @@ static void on_tick(void *owner)
     if (n % TICKS_READERS == 0)
         control_tick(f->control, at.mono_ns);
     if (n % TICKS_SECOND == 0)
-        each_second(f, at);
+        each_second(f);
     if (f->end != FEEDER_RUNS && (fleet_idle(f->fleet) || at.mono_ns >= f->end_by_ns))
         net_stop(f->net);
 }
@@ -159,7 +149,7 @@ void feeder_reload(struct feeder *f)
     config_free(&f->config);
     f->config = fresh;
     log_set_level((enum log_level)f->config.log_level);
-    memwatch_limits(&f->memwatch, f->config.memory_soft_mb, f->config.memory_hard_mb);
+    upkeep_limits(f);
     control_quotas(f->control, f->config.quota_connections, f->config.quota_symbols,
                    f->config.quota_messages);
     wants_apply(f->wants, &f->config, now_mono_ns());
@@ -308,17 +298,10 @@ static int open_fleet(struct feeder *f)
     return rc < 0 ? fail(f->config.bus, rc, "cannot make room for connections") : 0;
 }
 
-static int open_memwatch(struct feeder *f)
-{
-    const struct config *c = &f->config;
-    int rc = memwatch_open(&f->memwatch, f->writer, c->memory_soft_mb, c->memory_hard_mb);
-    return rc < 0 ? fail("/proc/self/statm", rc, "cannot watch memory") : 0;
-}
-
 int feeder_open(struct feeder *f)
 {
     int (*const steps[])(struct feeder *) = {open_surroundings, open_writer, open_state,
-                                             open_loop,         open_fleet,  open_memwatch,
+                                             open_loop,         open_fleet,  upkeep_open,
                                              sessions_open};
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         int rc = steps[i](f);
@@ -334,6 +317,7 @@ int feeder_open(struct feeder *f)
     fleet_pump(f->fleet, now_mono_ns());
     net_timer_init(f->net, &f->timer, on_tick, f);
     net_timer_set(&f->timer, TICK_NS);
+    upkeep_start(f);
     return 0;
 }
 
@@ -362,7 +346,7 @@ void feeder_close(struct feeder *f, bool keep)
     publish_free(f->publish);
     fold_free(f->fold);
     wants_free(f->wants);
-    memwatch_close(&f->memwatch);
+    upkeep_close(f);
     if (f->net != NULL) {
         net_timer_cancel(&f->timer);
         net_remove(&f->signal_watch);

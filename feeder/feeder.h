@@ -52,11 +52,15 @@ struct feeder {
     struct control *control;
     struct session_watch *sessions; /* PXL_READERS_MAX */
     struct net_fd control_watch, resolve_watch, signal_watch;
-    struct net_timer timer;
+    struct net_timer timer, memory_timer;
     char control_path[CONFIG_PATH_MAX], state_dir[CONFIG_PATH_MAX];
     uint64_t ticks; /* of the timer */
     uint64_t saved_revision;
-    int64_t end_by_ns; /* when the farewell to the venues is over */
+    uint64_t leaked_frames; /* messages that --test-leak has answered */
+    int64_t opened_ns;      /* when this process began to feed */
+    int64_t sample_ns;      /* when memory is sampled next */
+    int64_t recycle_ns;     /* not before, after one that could not be */
+    int64_t end_by_ns;      /* when the farewell to the venues is over */
     enum feeder_end end;
     bool made;     /* the segment is new and nothing was fed yet: a failed start removes it */
     bool reload;   /* asked for */
@@ -73,6 +77,17 @@ void feeder_close(struct feeder *f, bool keep);
 void feeder_end(struct feeder *f, enum feeder_end how);
 /* Apply the configuration anew. */
 void feeder_reload(struct feeder *f);
+
+/* upkeep.c: memory watched, cleaned up, recycled. Open says what is wrong; start begins to sample;
+ * close also what was never opened. Errors: negative errno. */
+int upkeep_open(struct feeder *f);
+void upkeep_start(struct feeder *f);
+void upkeep_close(struct feeder *f);
+/* The configuration's limits hold from now on. */
+void upkeep_limits(struct feeder *f);
+/* Restart if the configuration, which the new process reads anew, is good: one with an error would
+ * end the feed. Errors: negative errno with one sentence in text. */
+int feeder_restart(struct feeder *f, char *text, size_t cap);
 
 /* sessions.c: the control socket on the loop. Errors: negative errno, said. */
 int sessions_open(struct feeder *f);

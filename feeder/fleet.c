@@ -215,6 +215,16 @@ void fleet_poll(void *fleet)
             link_poll(&f->link[i]);
 }
 
+void fleet_clean(struct fleet *f)
+{
+    for (uint32_t i = 0; i < SUBS_LINKS_MAX; i++)
+        link_clean(&f->link[i]);
+    if (f->shared.large.owner == NULL)
+        link_give_back(f->shared.large.data, f->shared.large.cap + WS_PADDING);
+    for (uint32_t i = 0; i < f->free_deflates; i++)
+        link_give_back(f->free_deflate[i]->out, LINK_INFLATED_BYTES + WS_PADDING);
+}
+
 uint32_t fleet_links(const struct fleet *f)
 {
     uint32_t n = 0;
@@ -228,9 +238,4 @@ uint64_t fleet_bytes(const struct fleet *f)
     struct plan_link plan = link_plan(f->shared.config);
     return SUBS_LINKS_MAX * (plan.receive_bytes + plan.send_bytes + plan.object_bytes) +
            plan.deflate_bytes * plan.deflate_count + f->shared.large.cap + WS_PADDING;
-}
-
-uint64_t fleet_json_bytes(const struct fleet *f)
-{
-    return link_plan(f->shared.config).parser_bytes;
 }

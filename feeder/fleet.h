@@ -33,9 +33,11 @@ bool fleet_idle(const struct fleet *f);
 /* Busy polling: read everywhere. */
 void fleet_poll(void *fleet);
 
-/* For the accounts: bytes of buffers of links, and of the parser. */
+/* Memory is short: pages of buffers that nobody uses go back to the system. */
+void fleet_clean(struct fleet *f);
+
+/* For the accounts: bytes of the links and of all their buffers. */
 uint64_t fleet_bytes(const struct fleet *f);
-uint64_t fleet_json_bytes(const struct fleet *f);
 uint32_t fleet_links(const struct fleet *f);
 
 #endif

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "json.h"
 #include "link_internal.h"
@@ -42,6 +44,25 @@ void link_free(struct link *l)
     free(l->tls_in);
     free(l->tls_out);
     l->recv = l->send = l->tls_in = l->tls_out = NULL;
+}
+
+void link_give_back(void *buffer, size_t len)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t from = ((uintptr_t)buffer + page - 1) & ~(page - 1);
+    uintptr_t to = ((uintptr_t)buffer + len) & ~(page - 1);
+    if (buffer != NULL && to > from)
+        madvise((void *)from, to - from, MADV_DONTNEED);
+}
+
+void link_clean(struct link *l)
+{
+    if (l->used)
+        return;
+    link_give_back(l->recv, link_plan(l->shared->config).receive_bytes);
+    link_give_back(l->send, LINK_SEND_BYTES);
+    link_give_back(l->tls_in, LINK_TLS_BYTES);
+    link_give_back(l->tls_out, LINK_TLS_BYTES);
 }
 
 struct plan_link link_plan(const struct config *config)

@@ -88,6 +88,10 @@ struct link {
 /* Memory of one link. Errors: -ENOMEM. */
 int link_init(struct link *l, struct link_shared *shared, uint32_t index);
 void link_free(struct link *l);
+/* Pages of a link that is not used go back to the system; the buffers stay. */
+void link_clean(struct link *l);
+/* The same of one buffer whose contents are of no use. */
+void link_give_back(void *buffer, size_t len);
 
 /* What link_init() allocates, what inflates, and the parser that all share. */
 struct plan_link link_plan(const struct config *config);

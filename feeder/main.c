@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cgroup.h"
 #include "feeder.h"
 #include "log.h"
 #include "notify.h"
@@ -28,10 +29,16 @@ static int remove_bus(const struct config *config)
     return EXIT_FAILED;
 }
 
-static int print_plan(const struct config *config)
+static struct plan_link plan_of_links(const struct config *config)
 {
     struct plan_link link = link_plan(config);
     link.tls_pool_bytes = TLS_ARENA_BYTES;
+    return link;
+}
+
+static int print_plan(const struct config *config)
+{
+    const struct plan_link link = plan_of_links(config);
     plan_print(config, &link, stdout);
     return EXIT_DONE;
 }
@@ -67,6 +74,20 @@ static int check(const struct config *config)
     return EXIT_DONE;
 }
 
+/* Better no start than an end in the middle of the night. */
+static int check_cgroup(const struct config *config)
+{
+    const struct plan_link link = plan_of_links(config);
+    uint64_t max, plan = plan_total(config, &link);
+    if (cgroup_memory_max(CGROUP_OF_SELF, CGROUP_MOUNT, &max) < 0 || plan <= max)
+        return 0;
+    feeder_say(config->bus,
+               "the plan is %.1f MB and memory.max of the control group is %.1f MB: raise it, or "
+               "lower --capacity, --books or --max-message-kb (--plan)",
+               (double)plan / 1e6, (double)max / 1e6);
+    return -ENOMEM;
+}
+
 static void block_signals(void)
 {
     sigset_t set;
@@ -81,6 +102,8 @@ static void block_signals(void)
 static int feed(struct feeder *f)
 {
     const struct config *c = &f->config;
+    if (check_cgroup(c) < 0)
+        return EXIT_FAILED;
     block_signals();
     log_open(STDERR_FILENO, (enum log_level)c->log_level,
              log_is_journal(STDERR_FILENO, c->env.journal_stream));

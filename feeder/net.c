@@ -10,6 +10,7 @@
 
 #include <libwebsockets.h>
 
+#include "account.h"
 #include "log.h"
 
 /* Descriptors that the loop can hold: links, sessions, and room. libwebsockets makes a table of
@@ -49,6 +50,13 @@ static void say(int level, const char *line)
         log_warning("libwebsockets", "%.*s", (int)len, line);
 }
 
+/* libwebsockets' own, on its account. */
+static void *own_memory(void *p, size_t size, const char *reason)
+{
+    (void)reason;
+    return account_realloc(PX_OWNER_WEBSOCKET, p, size);
+}
+
 static void limit_descriptors(void)
 {
     struct rlimit limit;
@@ -68,6 +76,7 @@ struct net *net_new(void)
         return NULL;
     limit_descriptors();
     lws_set_log_level(LLL_ERR, say);
+    lws_set_allocator(own_memory);
     struct lws_context_creation_info info;
     memset(&info, 0, sizeof info);
     info.port = CONTEXT_PORT_NO_LISTEN;

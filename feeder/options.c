@@ -6,8 +6,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPT_CHECK = 1000, OPT_PLAN, OPT_REMOVE, OPT_DEMO, OPT_ENDPOINT, OPT_KEY };
-#define OPTIONS_OWN 10
+#include "px/bus.h"
+
+enum {
+    OPT_CHECK = 1000,
+    OPT_PLAN,
+    OPT_REMOVE,
+    OPT_DEMO,
+    OPT_ENDPOINT,
+    OPT_LEAK,
+    OPT_SCALE,
+    OPT_KEY
+};
+#define OPTIONS_OWN 12
 #define OPTIONS_MAX 64
 
 struct options {
@@ -26,6 +37,8 @@ static const struct option own[OPTIONS_OWN] = {
     {"remove", no_argument, NULL, OPT_REMOVE},
     {"demo", no_argument, NULL, OPT_DEMO},
     {"endpoint", required_argument, NULL, OPT_ENDPOINT},
+    {"test-leak", required_argument, NULL, OPT_LEAK},
+    {"test-watch-scale", required_argument, NULL, OPT_SCALE},
 };
 
 static struct options *options_new(const struct config *c)
@@ -167,6 +180,29 @@ static int set_endpoint(struct config_build *b, char error[CONFIG_ERROR_MAX])
     return rc;
 }
 
+/* OWNER:BYTES */
+static int set_leak(struct config *c, char error[CONFIG_ERROR_MAX])
+{
+    const char *colon = strchr(optarg, ':');
+    for (uint32_t o = 0; colon != NULL && o < PX_OWNER_COUNT; o++) {
+        size_t len = strlen(px_owner_name(o));
+        if (len != (size_t)(colon - optarg) || memcmp(px_owner_name(o), optarg, len) != 0)
+            continue;
+        c->test_leak_owner = o;
+        c->test_leak_bytes = (uint32_t)strtoul(colon + 1, NULL, 10);
+    }
+    return c->test_leak_bytes != 0 ? 0 : usage(error, "--test-leak", "is not OWNER:BYTES");
+}
+
+static int set_scale(struct config *c, char error[CONFIG_ERROR_MAX])
+{
+    unsigned long n = strtoul(optarg, NULL, 10);
+    if (n < 1 || n > 200)
+        return usage(error, "--test-watch-scale", "is not 1 to 200");
+    c->test_watch_scale = (uint32_t)n;
+    return 0;
+}
+
 static int rest(struct config_build *b, const struct options *o, int option,
                 char error[CONFIG_ERROR_MAX])
 {
@@ -174,6 +210,10 @@ static int rest(struct config_build *b, const struct options *o, int option,
         return set_key(b, "bus", 0, error);
     if (option == OPT_ENDPOINT)
         return set_endpoint(b, error);
+    if (option == OPT_LEAK)
+        return set_leak(&b->config, error);
+    if (option == OPT_SCALE)
+        return set_scale(&b->config, error);
     if (option >= OPT_KEY) {
         size_t key = (size_t)(option - OPT_KEY), n = 0;
         while (o->table[n].val != option)

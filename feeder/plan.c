@@ -4,6 +4,7 @@
 
 #include "control.h"
 #include "gate.h"
+#include "memwatch.h"
 #include "publish.h"
 #include "state.h"
 #include "subs.h"
@@ -34,6 +35,7 @@ size_t plan_items(const struct config *config, const struct plan_link *link,
         {"feeder", "order books", fold_bytes(&fold), 1},
         {"feeder", "control socket", control_bytes(config->capacity), 1},
         {"feeder", "readers' pages", PX_PAGE_BYTES, PXL_READERS_MAX},
+        {"feeder", "trend of memory", memwatch_bytes(), 1},
         {"feeder", "saved set", state_bytes(config->capacity), 1},
         {"feeder", "breakers and budgets", gate_bytes(), 1},
         {"feeder", "connections", link->object_bytes, links},
@@ -53,19 +55,27 @@ size_t plan_items(const struct config *config, const struct plan_link *link,
     return n;
 }
 
+uint64_t plan_total(const struct config *config, const struct plan_link *link)
+{
+    struct plan_item items[PLAN_ITEMS_MAX];
+    uint64_t total = 0;
+    for (size_t n = plan_items(config, link, items); n > 0; n--)
+        total += items[n - 1].bytes * items[n - 1].count;
+    return total;
+}
+
 void plan_print(const struct config *config, const struct plan_link *link, FILE *to)
 {
     struct plan_item items[PLAN_ITEMS_MAX];
     size_t n = plan_items(config, link, items);
-    uint64_t total = 0;
     fprintf(to, "%-10s %-24s %12s %7s %14s\n", "owner", "what", "bytes", "times", "total");
     for (size_t i = 0; i < n; i++) {
         uint64_t bytes = items[i].bytes * items[i].count;
         fprintf(to, "%-10s %-24s %12" PRIu64 " %7" PRIu64 " %14" PRIu64 "\n", items[i].owner,
                 items[i].what, items[i].bytes, items[i].count, bytes);
-        total += bytes;
     }
-    fprintf(to, "%-10s %-24s %12s %7s %14" PRIu64 "\n", "total", "", "", "", total);
+    fprintf(to, "%-10s %-24s %12s %7s %14" PRIu64 "\n", "total", "", "", "",
+            plan_total(config, link));
     fprintf(to, "\nA ceiling: all tables full, every connection open. What is not used is reserved "
                 "and not resident.\n");
 }

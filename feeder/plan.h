@@ -27,6 +27,8 @@ struct plan_item {
 /* Fills up to PLAN_ITEMS_MAX items, returns how many. */
 size_t plan_items(const struct config *config, const struct plan_link *link,
                   struct plan_item items[PLAN_ITEMS_MAX]);
+/* All of it together. */
+uint64_t plan_total(const struct config *config, const struct plan_link *link);
 void plan_print(const struct config *config, const struct plan_link *link, FILE *to);
 
 #endif

@@ -52,37 +52,17 @@ static void on_listening(void *owner, enum net_event event)
     }
 }
 
-/* The process that follows reads the configuration anew: one with an error would end the feed. */
-static int restart(struct feeder *f, char *text, size_t cap)
-{
-    struct config fresh;
-    char kept[CONFIG_ERROR_MAX], error[CONFIG_ERROR_MAX] = "";
-    int rc = config_reload(&f->config, &fresh, kept, sizeof kept, error);
-    if (rc < 0) {
-        /* The whole path is in the log: a reply is short. */
-        log_error(f->config.bus, "no restart with this configuration: %s", error);
-        const char *colon = strchr(error, ':'), *at = colon;
-        while (at != NULL && at > error && at[-1] != '/')
-            at--;
-        snprintf(text, cap, "no restart: %s", at != NULL ? at : error);
-        return rc;
-    }
-    config_free(&fresh);
-    feeder_end(f, FEEDER_RESTARTS);
-    return 0;
-}
-
 static int on_command(void *user, uint16_t type, char *text, size_t cap)
 {
     struct feeder *f = user;
     switch (type) {
     case PXC_RESTART:
-        return restart(f, text, cap);
+        return feeder_restart(f, text, cap);
     case PXC_SHUTDOWN:
         feeder_end(f, FEEDER_STOPS);
         return 0;
     case PXC_TRIM:
-        memwatch_trim(&f->memwatch);
+        memwatch_clean(&f->memwatch);
         return 0;
     case PXC_RELOAD:
         f->reload = true;

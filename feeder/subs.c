@@ -595,6 +595,17 @@ void subs_grace(struct subs *s, int64_t grace_ns, int64_t no_data_ns)
     s->options.no_data_ns = no_data_ns;
 }
 
+void subs_end_grace(struct subs *s, int64_t now_ns)
+{
+    for (uint32_t i = 0; i < s->high; i++) {
+        struct sub *e = &s->entry[i];
+        if (e->state == SUBS_FREE || e->linger_kinds == 0)
+            continue;
+        e->linger_ns = now_ns;
+        subs_deadline(s, now_ns);
+    }
+}
+
 /* Deadlines of one entry; those still ahead are noted for next time. */
 static void entry_tick(struct subs *s, struct sub *e, int64_t now_ns)
 {

@@ -240,6 +240,8 @@ uint32_t subs_changed(struct subs *s);
 /* VENUE_AGGTRADES instead of trades, VENUE_DEPTH instead of quotes for a venue, or back. */
 void subs_instead(struct subs *s, uint32_t venue, uint32_t kinds, int64_t now_ns);
 void subs_grace(struct subs *s, int64_t grace_ns, int64_t no_data_ns);
+/* Every grace time that runs is over now. */
+void subs_end_grace(struct subs *s, int64_t now_ns);
 
 /* Count of changes of what readers want or what lingers: compare to know when to save it. */
 uint64_t subs_revision(const struct subs *s);

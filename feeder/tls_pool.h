@@ -1,5 +1,6 @@
 /* Memory for OpenSSL, which allocates one block per record read and three per record written: a
- * fixed arena in size classes, and libc for what is large or does not fit. tls.c's alone. */
+ * fixed arena in size classes, and libc for what is large or does not fit. tls.c's alone, but for
+ * the leak that upkeep.c makes on request. */
 #ifndef PX_FEEDER_TLS_POOL_H
 #define PX_FEEDER_TLS_POOL_H
 

@@ -501,6 +501,21 @@ void wants_tick(struct wants *wants, int64_t now_ns)
     count(wants);
 }
 
+/* A subscription may have no slot yet, but no slot of one is free to go: it is asked for upstream.
+ */
+uint32_t wants_reclaim(struct wants *wants, int64_t now_ns)
+{
+    struct px_symbol_info info;
+    uint32_t released = 0;
+    subs_end_grace(wants->subs, now_ns);
+    wants_tick(wants, now_ns);
+    for (uint32_t slot = 0; slot < px_writer_capacity(wants->writer); slot++)
+        if (px_writer_symbol(wants->writer, slot, &info) == 0 && info.pins == 0 &&
+            info.kinds == 0 && (info.quality == PX_STALE || info.quality == PX_CLOSED))
+            released += px_writer_release(wants->writer, slot) == 0;
+    return released;
+}
+
 int wants_saved(const struct wants *wants, uint32_t *cursor, char symbol[PX_SYMBOL_MAX + 1],
                 uint32_t *kinds)
 {

@@ -54,6 +54,10 @@ void wants_on_gone(struct wants *wants, wants_gone *gone, void *user);
 /* Time passes: subs_tick(), changes become qualities, pins and counters. Ten times a second. */
 void wants_tick(struct wants *wants, int64_t now_ns);
 
+/* Memory is short: grace times end, and slots that nobody asks for leave the bus. Returns how many
+ * did. */
+uint32_t wants_reclaim(struct wants *wants, int64_t now_ns);
+
 /* Walk the set to save: readers' and held symbols (not those of the configuration, which come from
  * there). *cursor starts at 0; returns 1 with "venue:NATIVE" and kinds, 0 at the end. */
 int wants_saved(const struct wants *wants, uint32_t *cursor, char symbol[PX_SYMBOL_MAX + 1],

@@ -6,6 +6,8 @@
 
 #include "config.h"
 
+#include "px/info.h"
+
 static char dir[64], path[96], error[CONFIG_ERROR_MAX];
 static struct config config;
 
@@ -83,6 +85,10 @@ T_TEST(defaults_are_those_of_the_manual)
     T_EQ(config.kinds, PX_TRADES | PX_QUOTES);
     T_EQ(config.memory_soft_mb, 64);
     T_EQ(config.memory_hard_mb, 128);
+    T_EQ(config.memory_warn_mb_h, 1);
+    T_EQ(config.memory_critical_mb_h, 50);
+    T_EQ(config.restart_every, 0);
+    T_EQ(config.restart_min_s, 600);
     T_EQ(config.symbol_count, 0);
     T_EQ(config.action, CONFIG_RUN);
     T_TRUE(config.venue[venue("binance")].allowed);
@@ -165,6 +171,31 @@ T_TEST(line_that_is_no_setting_is_an_error_with_its_line)
     T_STR(sentence(), "3: neither [section] nor key = value");
 }
 
+T_TEST(a_time_has_a_unit_or_is_in_seconds)
+{
+    static const struct {
+        const char *text;
+        uint32_t seconds;
+    } times[] = {{"0", 0}, {"90", 90}, {"90s", 90}, {"30m", 1800}, {"24h", 86400}, {"7d", 604800}};
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
+        T_EQ(load("--restart-every", times[i].text, NULL), 0);
+        T_EQ(config.restart_every, times[i].seconds);
+        config_free(&config);
+    }
+}
+
+T_TEST(a_leak_for_tests_names_owner_and_bytes)
+{
+    T_EQ(load("--test-leak", "tls:40", "--test-watch-scale", "60", NULL), 0);
+    T_EQ(config.test_leak_owner, PX_OWNER_TLS);
+    T_EQ(config.test_leak_bytes, 40);
+    T_EQ(config.test_watch_scale, 60);
+    config_free(&config);
+    T_EQ(load("--test-leak", "kernel:40", NULL), -EINVAL);
+    T_EQ(load("--test-leak", "tls", NULL), -EINVAL);
+    T_EQ(load("--test-watch-scale", "0", NULL), -EINVAL);
+}
+
 T_TEST(bad_value_applies_nothing)
 {
     static const char *const lines[] = {"capacity = 1e3",
@@ -186,7 +217,12 @@ T_TEST(bad_value_applies_nothing)
                                         "memory_soft_mb = 4 MB",
                                         "proxy = socks5://x",
                                         "kinds = trade aggtrade",
-                                        "backoff_min_ms = 0"};
+                                        "backoff_min_ms = 0",
+                                        "restart_every = 1w",
+                                        "restart_every = 24hours",
+                                        "restart_every = h",
+                                        "restart_every = 367d",
+                                        "restart_every = 99999999999999999999s"};
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         char text[128];
         struct config before;

@@ -26,6 +26,23 @@ T_TEST(first_subscriber_asks_the_venue_and_last_one_stops_it_after_the_grace_tim
     subs_free(s);
 }
 
+T_TEST(a_grace_time_can_be_ended_before_its_time)
+{
+    struct subs *s = make(16, 0, 0);
+    subs_link_open(s, 0, 0, 0, 0);
+    uint32_t a = add(s, "AAA", PX_QUOTES, 0), b = add(s, "BBB", PX_QUOTES, 0);
+    next(s, 0, 0);
+    subs_ack(s, 0, 1, 0);
+    subs_data(s, subs_at(s, a), PX_QUOTE);
+    subs_data(s, subs_at(s, b), PX_QUOTE);
+    subs_reader_drop(s, a, PX_QUOTES, true, SEC);
+    subs_end_grace(s, 2 * SEC);
+    subs_tick(s, 2 * SEC);
+    T_STR(next(s, 0, 2 * SEC), "-2 AAA/2");
+    T_TRUE(subs_find(s, 0, "BBB", 3) == b);
+    subs_free(s);
+}
+
 T_TEST(subscriber_within_the_grace_time_costs_no_message)
 {
     struct subs *s = make(16, 0, 0);

@@ -96,6 +96,8 @@ static void put_memory(struct json_out *out, const struct snapshot *s, const str
     put_sampled(out, "timers", has, s->memory.timers);
     jout_unsigned(out, "subscriptions", health->subscribed);
     jout_unsigned(out, "readers", s->reader_count);
+    put_sampled(out, "descriptors", s->verdict.mono_ns != 0, s->verdict.descriptors);
+    put_sampled(out, "blocks", s->verdict.mono_ns != 0, s->verdict.blocks);
     jout_end_object(out);
     jout_end_object(out);
 }

@@ -157,6 +157,8 @@ static void section_memory(struct page *page, const struct view *view)
                      cli_bytes(bytes, s->memory.owner_bytes[o]));
         page_add(page, TONE_PLAIN, "  connections         %12u", s->memory.connections);
         page_add(page, TONE_PLAIN, "  timers              %12u", s->memory.timers);
+        page_add(page, TONE_PLAIN, "  descriptors         %12u", v->descriptors);
+        page_add(page, TONE_PLAIN, "  blocks              %12u", v->blocks);
     } else {
         page_add(page, TONE_PLAIN, "  not sampled yet");
     }

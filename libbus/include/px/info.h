@@ -97,7 +97,9 @@ struct px_memory_verdict {
     uint32_t owner;                                       /* enum px_owner, PX_OWNER_COUNT nobody */
     int64_t time_to_limit_s;                              /* -1 none */
     uint32_t connections, timers, subscriptions, readers; /* live objects */
-    uint64_t reserved[2];
+    uint32_t descriptors;                                 /* open in the process */
+    uint32_t blocks; /* that libraries hold: of their own allocators */
+    uint64_t reserved[1];
 };
 
 struct px_symbol_info {

@@ -1,0 +1,350 @@
+/* Three tiers of samples: seconds, medians of ten seconds, medians of five minutes of those. Each
+ * window reads one tier. A window proves growth if
+ *  - Mann-Kendall is sure of it,
+ *  - it goes on from third to third, and its slope is there without the steepest step as well,
+ *  - it is more than what has fallen back before, in a window as long: saw teeth and daily cycles
+ *    come down again, a leak never does. */
+#include "trend.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "kendall.h"
+
+#define SURE 0.99
+/* A level is entered at this part of its limit: else a leak as large as the limit is found only
+ * half of the time. */
+#define ENTER 0.80
+#define LEAVE 0.65
+#define CALM  10
+/* Windows are cut into so many parts; both steps from third to third are at least STEADY of the
+ * rise. */
+#define PARTS  9
+#define STEADY 0.2
+/* A slope without the steepest step counts if it is less than this part of the whole: so much of
+ * the difference is noise, which makes some step the steepest. */
+#define TELLING 0.75
+/* The deepest fall is forgotten slowly: so much of it each minute. */
+#define FORGET     (1.0 / 4096)
+#define HOUR       3600.0
+#define KIB        1024.0
+#define WINDOWS    5
+#define POINTS_MAX 360
+
+enum tier { SECONDS, TENS, FIVES, TIERS };
+static const struct {
+    uint32_t seconds, points;
+} tiers[TIERS] = {{1, 120}, {10, 360}, {300, 288}};
+
+/* `tooth`: points by which the row is eroded, so that teeth no longer than that vanish. `least`:
+ * bytes from the first third to the last, below which so short a window proves nothing. */
+static const struct window {
+    enum tier tier;
+    uint32_t points, enough, tooth;
+    double least;
+} windows[WINDOWS] = {
+    {SECONDS, 120, 120, 0, 384 * KIB}, {TENS, 60, 60, 0, 192 * KIB},
+    {TENS, 180, 150, 30, 96 * KIB},    {TENS, 360, 300, 30, 96 * KIB},
+    {FIVES, 288, 72, 0, 1024 * KIB},
+};
+
+struct ring {
+    uint32_t next, count;
+    double point[POINTS_MAX];
+};
+
+struct row {
+    uint32_t warm_up;
+    struct ring ring[TIERS];
+    double fall[WINDOWS]; /* the deepest of late, bytes */
+};
+
+struct trend {
+    double points[POINTS_MAX], scratch[KENDALL_SCRATCH(POINTS_MAX)];
+    uint32_t rows;
+    struct row row[];
+};
+
+size_t trend_bytes(uint32_t rows)
+{
+    return sizeof(struct trend) + rows * sizeof(struct row);
+}
+
+struct trend *trend_new(uint32_t rows)
+{
+    struct trend *t = calloc(1, trend_bytes(rows));
+    if (t == NULL)
+        return NULL;
+    t->rows = rows;
+    for (uint32_t i = 0; i < rows; i++)
+        trend_restart(t, i);
+    return t;
+}
+
+void trend_free(struct trend *t)
+{
+    free(t);
+}
+
+void trend_restart(struct trend *t, uint32_t row)
+{
+    memset(&t->row[row], 0, sizeof t->row[row]);
+    t->row[row].warm_up = TREND_WARM_UP_S;
+}
+
+static void add(struct ring *r, enum tier tier, double value)
+{
+    r->point[r->next] = value;
+    r->next = r->next + 1 == tiers[tier].points ? 0 : r->next + 1;
+    r->count++;
+}
+
+/* The newest n points in order of time; n is not more than there are. */
+static void newest(const struct ring *r, enum tier tier, uint32_t n, double *out)
+{
+    uint32_t size = tiers[tier].points, at = (r->next + size - n) % size;
+    for (uint32_t i = 0; i < n; i++, at = at + 1 == size ? 0 : at + 1)
+        out[i] = r->point[at];
+}
+
+static double median(double *values, uint32_t n)
+{
+    for (uint32_t i = 1; i < n; i++) {
+        double v = values[i];
+        uint32_t j = i;
+        for (; j > 0 && values[j - 1] > v; j--)
+            values[j] = values[j - 1];
+        values[j] = v;
+    }
+    return values[n / 2];
+}
+
+void trend_sample(struct trend *t, uint32_t row, uint64_t bytes)
+{
+    struct row *r = &t->row[row];
+    if (r->warm_up > 0) {
+        r->warm_up--;
+        return;
+    }
+    add(&r->ring[SECONDS], SECONDS, (double)bytes);
+    for (enum tier to = TENS; to < TIERS; to++) {
+        uint32_t times = tiers[to].seconds / tiers[to - 1].seconds;
+        if (r->ring[to - 1].count % times != 0)
+            return;
+        newest(&r->ring[to - 1], to - 1, times, t->points);
+        add(&r->ring[to], to, median(t->points, times));
+    }
+}
+
+/* Each point becomes the lowest of those that follow within a tooth: what comes down again so soon
+ * was never there. Returns how many are left. */
+static uint32_t erode(double *y, uint32_t n, uint32_t tooth)
+{
+    if (tooth == 0 || n <= tooth)
+        return n;
+    for (uint32_t i = 0; i + tooth < n; i++)
+        for (uint32_t j = i + 1; j <= i + tooth; j++)
+            y[i] = y[j] < y[i] ? y[j] : y[i];
+    return n - tooth;
+}
+
+static double mean(const double *y, uint32_t n)
+{
+    double sum = 0;
+    for (uint32_t i = 0; i < n; i++)
+        sum += y[i];
+    return sum / n;
+}
+
+/* What one window shows. */
+struct sight {
+    double fall;            /* the deepest from one part to a later one, bytes */
+    double rise, even;      /* bytes from the first third to the last; the same without a step */
+    double slope, stepless; /* bytes an hour */
+    double z;
+    bool full, steady;
+};
+
+/* Of the third that begins with this part. */
+static double third(const double part[PARTS], uint32_t first)
+{
+    return (part[first] + part[first + 1] + part[first + 2]) / 3;
+}
+
+/* What the parts rise by without their steepest step, as if it had gone on at that pace. A step
+ * lies within a part or between two: it shows in one difference over two of them. */
+static double stepless(const double part[PARTS])
+{
+    double most = part[2] - part[0];
+    for (uint32_t i = 3; i < PARTS; i++)
+        most = part[i] - part[i - 2] > most ? part[i] - part[i - 2] : most;
+    return (part[PARTS - 1] - part[0] - most) * (PARTS - 1) / (PARTS - 3);
+}
+
+static double deepest(const double part[PARTS])
+{
+    double fall = 0, high = part[0];
+    for (uint32_t i = 1; i < PARTS; i++) {
+        fall = high - part[i] > fall ? high - part[i] : fall;
+        high = part[i] > high ? part[i] : high;
+    }
+    return fall;
+}
+
+/* The newest points of the window, eroded, in t->points. Returns how many, 0 too few. */
+static uint32_t gather(struct trend *t, const struct row *r, uint32_t w, bool eroded)
+{
+    const struct window *win = &windows[w];
+    const struct ring *ring = &r->ring[win->tier];
+    uint32_t n = ring->count < win->points ? ring->count : win->points;
+    if (n < win->enough)
+        return 0;
+    newest(ring, win->tier, n, t->points);
+    return eroded ? erode(t->points, n, win->tooth) : n;
+}
+
+/* The cheap part, all but slope and z: most windows prove nothing by it already. */
+static void glance(struct trend *t, const struct row *r, uint32_t w, struct sight *s)
+{
+    double part[PARTS];
+    uint32_t n = gather(t, r, w, true), size = n / PARTS;
+    memset(s, 0, sizeof *s);
+    if (n == 0)
+        return;
+    for (uint32_t i = 0; i < PARTS; i++)
+        part[i] = mean(t->points + n - (PARTS - i) * size, size);
+    s->full = true;
+    s->fall = deepest(part);
+    s->rise = third(part, 6) - third(part, 0);
+    double middle = third(part, 3);
+    s->steady =
+        middle - third(part, 0) >= STEADY * s->rise && third(part, 6) - middle >= STEADY * s->rise;
+    double seconds = (double)size * (PARTS - 1) * tiers[windows[w].tier].seconds;
+    s->stepless = stepless(part) * HOUR / seconds;
+    s->even = stepless(part) * (PARTS - 3) / (PARTS - 1); /* thirds are so far apart */
+}
+
+/* The dear part: those two. */
+static void test(struct trend *t, const struct row *r, uint32_t w, struct sight *s)
+{
+    uint32_t n = gather(t, r, w, true);
+    s->slope = kendall_slope(t->points, n, t->scratch) * HOUR / tiers[windows[w].tier].seconds;
+    n = gather(t, r, w, false);
+    s->z = kendall_z(t->points, n, t->scratch);
+}
+
+static bool worth(const struct row *r, uint32_t w, const struct sight *s)
+{
+    const struct window *win = &windows[w];
+    return s->full && s->steady && s->rise >= win->least && s->even >= r->fall[w] &&
+           s->rise >= r->fall[w];
+}
+
+static bool proves(const struct sight *s)
+{
+    return s->slope > 0 && s->stepless > 0 && s->z > 0 && kendall_confidence(s->z) >= SURE;
+}
+
+/* What falls is remembered, and slowly forgotten. */
+static void learn(struct row *r, uint32_t w, const struct sight *s)
+{
+    if (s->fall > r->fall[w])
+        r->fall[w] = s->fall;
+}
+
+/* The steepest proof, or the longest window that says nearly the same, which says it better. */
+static void prefer(struct trend_verdict *out, const struct sight *s, uint32_t w)
+{
+    double growth = s->stepless < TELLING * s->slope ? s->stepless : s->slope;
+    if (out->proved && growth <= 0.8 * out->growth)
+        return;
+    out->proved = true;
+    out->trend = PX_TREND_GROWING;
+    out->growth = growth;
+    out->confidence = kendall_confidence(s->z);
+    out->window_s = windows[w].points * tiers[windows[w].tier].seconds;
+}
+
+/* Nothing is proved: what the longest window shows. */
+static void describe(struct trend *t, struct row *r, uint32_t w, struct trend_verdict *out)
+{
+    struct sight s;
+    test(t, r, w, &s);
+    bool sure = kendall_confidence(s.z) >= SURE && s.slope * s.z > 0;
+    out->trend = PX_TREND_FLAT;
+    if (sure)
+        out->trend = s.slope > 0 ? PX_TREND_GROWING : PX_TREND_SHRINKING;
+    out->growth = s.slope;
+    out->confidence = sure ? kendall_confidence(s.z) : 1 - kendall_confidence(s.z);
+    out->window_s = windows[w].points * tiers[windows[w].tier].seconds;
+}
+
+/* Returns the longest window that is full, WINDOWS if none is. */
+static uint32_t prove(struct trend *t, struct row *r, uint32_t count, struct trend_verdict *out)
+{
+    uint32_t longest = WINDOWS;
+    memset(out, 0, sizeof *out);
+    for (uint32_t w = 0; w < count; w++) {
+        struct sight s;
+        glance(t, r, w, &s);
+        if (worth(r, w, &s)) {
+            test(t, r, w, &s);
+            if (proves(&s))
+                prefer(out, &s, w);
+        }
+        learn(r, w, &s);
+        longest = s.full ? w : longest;
+    }
+    return longest;
+}
+
+void trend_judge(struct trend *t, uint32_t row, struct trend_verdict *out)
+{
+    struct row *r = &t->row[row];
+    for (uint32_t w = 0; w < WINDOWS; w++)
+        r->fall[w] -= r->fall[w] * FORGET;
+    uint32_t longest = prove(t, r, WINDOWS, out);
+    if (!out->proved && longest < WINDOWS)
+        describe(t, r, longest, out);
+}
+
+bool trend_glance(struct trend *t, uint32_t row, struct trend_verdict *out)
+{
+    prove(t, &t->row[row], 1, out);
+    return out->proved;
+}
+
+int64_t trend_time_left(const struct trend_verdict *v, uint64_t left_bytes)
+{
+    if (!v->proved || v->growth <= 0)
+        return -1;
+    double s = (double)left_bytes / v->growth * HOUR;
+    return s < 1e15 ? (int64_t)s : -1;
+}
+
+static uint32_t level_at(const struct trend_limits *limits, const struct trend_verdict *v,
+                         uint64_t left_bytes, double part)
+{
+    if (!v->proved)
+        return PX_LEVEL_OK;
+    int64_t left = left_bytes == 0 ? -1 : trend_time_left(v, left_bytes);
+    if (v->growth >= part * limits->critical ||
+        (left >= 0 && (double)left * part <= (double)limits->critical_left_s))
+        return PX_LEVEL_CRITICAL;
+    return v->growth >= part * limits->warn ? PX_LEVEL_WARNING : PX_LEVEL_OK;
+}
+
+uint32_t trend_level(struct trend_alarm *a, const struct trend_limits *limits,
+                     const struct trend_verdict *v, uint64_t left_bytes)
+{
+    uint32_t enter = level_at(limits, v, left_bytes, ENTER);
+    uint32_t stay = level_at(limits, v, left_bytes, LEAVE);
+    if (enter > a->level)
+        a->level = enter;
+    a->calm = stay < a->level ? a->calm + 1 : 0;
+    if (a->calm >= CALM) {
+        a->level = stay;
+        a->calm = 0;
+    }
+    return a->level;
+}

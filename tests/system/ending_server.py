@@ -1,0 +1,118 @@
+"""A venue that ends each of its connections, in turn: a close frame, a reset, an upgrade refused, and
+silence until the client gives up. While `keep` is set it feeds the next connection instead."""
+import base64
+import hashlib
+import json
+import re
+import socket
+import ssl
+import struct
+import threading
+import time
+
+from test_feeder import trade
+
+ENDS = ("clean", "reset", "refused") * 3 + ("mute",)
+_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+
+class EndingServer(threading.Thread):
+    def __init__(self, tls=None):
+        super().__init__(daemon=True)
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.context = None
+        if tls:
+            self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.context.load_cert_chain(tls.cert, tls.key)
+        self.url = f"{'wss' if tls else 'ws'}://127.0.0.1:{self.listener.getsockname()[1]}"
+        self.keep = threading.Event()
+        self.feeding = threading.Event()
+        self.count = self.ticks = 0
+        self.start()
+
+    def run(self):
+        while True:
+            sock = self.listener.accept()[0]
+            try:
+                sock.settimeout(20)
+                if self.context:
+                    sock = self.context.wrap_socket(sock, server_side=True)
+                self.serve(sock)
+            except OSError:
+                pass  # the client may end first
+            sock.close()
+
+    def serve(self, sock):
+        end = "feed" if self.keep.is_set() else ENDS[self.count % len(ENDS)]
+        self.count += 1
+        head = _until(sock, b"\r\n\r\n").decode()
+        if end == "refused":
+            sock.sendall(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
+            return
+        key = re.search(r"(?i)sec-websocket-key: (\S+)", head).group(1)
+        accept = base64.b64encode(hashlib.sha1((key + _GUID).encode()).digest()).decode()
+        sock.sendall(("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                      f"Connection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n").encode())
+        _send(sock, json.dumps({"result": None, "id": json.loads(_receive(sock))["id"]}))
+        self.tick(sock)
+        getattr(self, end)(sock)
+
+    def tick(self, sock):
+        self.ticks += 1
+        _send(sock, trade(self.ticks))
+
+    def feed(self, sock):
+        self.feeding.set()
+        while self.keep.is_set():
+            self.tick(sock)
+            time.sleep(0.01)
+        self.feeding.clear()
+
+    def clean(self, sock):
+        sock.sendall(b"\x88\x02\x03\xe8")
+        self.mute(sock)
+
+    @staticmethod
+    def reset(sock):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    @staticmethod
+    def mute(sock):
+        while sock.recv(4096):
+            pass
+
+
+def _until(sock, mark):
+    data = b""
+    while mark not in data:
+        more = sock.recv(4096)
+        if not more:
+            raise OSError("ended")
+        data += more
+    return data
+
+
+def _receive(sock):
+    """One masked text message of less than 64 KiB."""
+    data = b""
+
+    def need(n):
+        nonlocal data
+        while len(data) < n:
+            more = sock.recv(4096)
+            if not more:
+                raise OSError("ended")
+            data += more
+    need(4)
+    size, at = data[1] & 127, 2
+    if size == 126:
+        size, at = int.from_bytes(data[2:4], "big"), 4
+    need(at + 4 + size)
+    mask = data[at:at + 4]
+    return bytes(b ^ mask[i % 4] for i, b in enumerate(data[at + 4:at + 4 + size]))
+
+
+def _send(sock, text):
+    data = text.encode()
+    head = bytes([0x81, len(data)]) if len(data) < 126 else b"\x81\x7e" + struct.pack(">H", len(data))
+    sock.sendall(head + data)
