@@ -8,8 +8,8 @@
 #include "cli.h"
 #include "explain.h"
 #include "judge.h"
+#include "look_json.h"
 #include "page.h"
-#include "print_json.h"
 #include "watch.h"
 
 enum { ID_WATCH = 'w', ID_HISTORY = 300, ID_EXPLAIN, ID_SECTION = 400 };
@@ -114,7 +114,7 @@ static int show(px_bus *bus, const struct cli *cli, const struct request *r)
     judge(&s, &health);
     struct view view = {&s, NULL, &health};
     if (cli->json)
-        print_json(stdout, &s, &health);
+        look_json(stdout, &s, &health);
     else if (r->sections == 0)
         page_overview(&page, &view, 24);
     else

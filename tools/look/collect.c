@@ -136,6 +136,7 @@ static int read_conn(px_bus *bus, uint32_t i, void *record)
     struct conn *conn = record;
     uint64_t buckets[PX_LATENCY_BUCKETS];
     int rc = px_bus_conn_at(bus, i, &conn->info, buckets);
+    conn->place = i;
     if (rc == 0)
         conn->latency = latency_of(buckets, conn->info.latency_max_ns);
     return rc;

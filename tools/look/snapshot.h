@@ -1,7 +1,8 @@
-/* One look at a bus: everything that pxstat prints, copied once, so that every number on a screen
- * is of the same moment. collect.c fills it, judge.c judges it, the rest only prints. */
-#ifndef PX_TOOLS_PXSTAT_SNAPSHOT_H
-#define PX_TOOLS_PXSTAT_SNAPSHOT_H
+/* One look at a bus: everything that pxstat prints and pxmon serves, copied once, so that every
+ * number on a screen is of the same moment. collect.c fills it, judge.c judges it, look_json.c
+ * writes it as JSON. */
+#ifndef PX_TOOLS_LOOK_SNAPSHOT_H
+#define PX_TOOLS_LOOK_SNAPSHOT_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -21,6 +22,7 @@ struct latency {
 };
 
 struct conn {
+    uint32_t place; /* in the table of the segment: its own as long as it lives */
     struct px_conn_info info;
     struct latency latency;
 };
