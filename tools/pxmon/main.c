@@ -1,0 +1,101 @@
+/* pxmon: watches a bus for people and for machines. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+#include "options.h"
+#include "site.h"
+#include "subject.h"
+#include "web.h"
+
+struct mon {
+    struct options options;
+    struct subject subject;
+    struct site site;
+    struct web *web;
+};
+
+static volatile sig_atomic_t stopped;
+
+static void on_signal(int number)
+{
+    (void)number;
+    stopped = 1;
+}
+
+/* SIGXFSZ: a file that may not grow is an error of the write, not the end of the program. */
+static void set_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    signal(SIGXFSZ, SIG_IGN);
+}
+
+static void tick(void *owner)
+{
+    struct mon *m = owner;
+    subject_look(&m->subject);
+}
+
+static int open_site(struct mon *m)
+{
+    const struct options *o = &m->options;
+    m->site.subject = &m->subject;
+    if (guard_open(&m->site.guard, o->address, o->token[0] != '\0' ? o->token : NULL,
+                   o->tls_cert != NULL) < 0)
+        return cli_error(CLI_FAILED, "random", "the kernel gives no random bytes");
+    return 0;
+}
+
+static int open_web(struct mon *m)
+{
+    const struct options *o = &m->options;
+    char error[WEB_ERROR_MAX];
+    const struct web_options how = {.address = o->address,
+                                    .port = o->port,
+                                    .tls_cert = o->tls_cert,
+                                    .tls_key = o->tls_key,
+                                    .site = &m->site,
+                                    .answer = site_answer,
+                                    .admit = site_admit,
+                                    .owner = m,
+                                    .tick = tick};
+    if (web_open(&m->web, &how, error) < 0) {
+        char where[OPTIONS_ADDRESS_MAX + 8];
+        snprintf(where, sizeof where, "%s:%d", o->address, o->port);
+        return cli_error(CLI_FAILED, where, "%s", error);
+    }
+    int v6 = strchr(o->address, ':') != NULL;
+    printf("pxmon: listening on %s://%s%s%s:%d\n", o->tls_cert != NULL ? "https" : "http",
+           v6 ? "[" : "", o->address, v6 ? "]" : "", web_port(m->web));
+    cli_flush();
+    return 0;
+}
+
+static int run(struct mon *m)
+{
+    int code = open_site(m);
+    if (code == 0)
+        code = open_web(m);
+    if (code == 0 && web_run(m->web, &stopped) < 0)
+        code = cli_error(CLI_FAILED, "event loop", "failed");
+    web_free(m->web);
+    subject_free(&m->subject);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    static struct mon m;
+    int rc = options_read(&m.options, argc, argv);
+    if (rc == CLI_EXIT)
+        return cli_finish(CLI_OK);
+    if (rc != 0)
+        return rc == CLI_INVALID ? CLI_USAGE : rc;
+    set_signals();
+    subject_init(&m.subject, m.options.cli.bus);
+    subject_look(&m.subject);
+    return cli_finish(run(&m));
+}

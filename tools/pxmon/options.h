@@ -1,0 +1,26 @@
+/* The command line of pxmon, checked as a whole before anything starts. */
+#ifndef PX_TOOLS_PXMON_OPTIONS_H
+#define PX_TOOLS_PXMON_OPTIONS_H
+
+#include <stdbool.h>
+
+#include "cli.h"
+
+#define OPTIONS_ADDRESS_MAX 64
+#define OPTIONS_TOKEN_MAX   256
+
+struct options {
+    struct cli cli;
+    char address[OPTIONS_ADDRESS_MAX]; /* numeric, without brackets */
+    int port;
+    const char *tls_cert, *tls_key, *token_file;
+    char token[OPTIONS_TOKEN_MAX]; /* the first line of the file, "" without one */
+    const char *db;
+    bool read_only;
+};
+
+/* 0; CLI_EXIT; CLI_INVALID for usage and CLI_FAILED for a file that cannot be used, both after the
+ * error was printed. */
+int options_read(struct options *o, int argc, char **argv);
+
+#endif
