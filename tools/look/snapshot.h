@@ -24,6 +24,7 @@ struct latency {
 struct conn {
     uint32_t place; /* in the table of the segment: its own as long as it lives */
     struct px_conn_info info;
+    uint64_t buckets[PX_LATENCY_BUCKETS]; /* of receipt to publication, see px/info.h */
     struct latency latency;
 };
 
@@ -49,7 +50,10 @@ struct snapshot {
 int snapshot_take(struct snapshot *s, px_bus *bus);
 void snapshot_free(struct snapshot *s);
 
-/* Percentiles of the histogram of px/info.h. Pure. */
+/* Lower bound of bucket b of the histogram of px/info.h, which is the upper one of b - 1. Pure. */
+double latency_bound_ns(unsigned b);
+
+/* Percentiles of that histogram. Pure. */
 struct latency latency_of(const uint64_t buckets[PX_LATENCY_BUCKETS], uint64_t max_ns);
 
 /* Does somebody want this symbol: a reader, or the feeder's own list? */

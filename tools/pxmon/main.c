@@ -67,6 +67,7 @@ static int open_web(struct mon *m)
         snprintf(where, sizeof where, "%s:%d", o->address, o->port);
         return cli_error(CLI_FAILED, where, "%s", error);
     }
+    m->site.web = m->web;
     int v6 = strchr(o->address, ':') != NULL;
     printf("pxmon: listening on %s://%s%s%s:%d\n", o->tls_cert != NULL ? "https" : "http",
            v6 ? "[" : "", o->address, v6 ? "]" : "", web_port(m->web));

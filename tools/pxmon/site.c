@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "metrics.h"
+
 static const char text_plain[] = "text/plain; charset=utf-8";
 
 static void answer_bytes(struct web_response *out, unsigned status, const char *sentence)
@@ -33,6 +35,21 @@ answer_text(struct web_response *out, unsigned status, const char *format, ...)
     out->length = (size_t)n;
 }
 
+/* Close a memory stream that was written into out->owned. */
+static void end_stream(FILE *file, struct web_response *out, const char *type)
+{
+    int failed = ferror(file);
+    failed |= fclose(file);
+    if (failed) {
+        free(out->owned);
+        out->owned = NULL;
+        answer_bytes(out, 500, "no memory\n");
+        return;
+    }
+    out->status = 200;
+    out->type = type;
+}
+
 typedef void page_fn(struct site *site, const struct web_request *in, struct web_response *out);
 
 /* That it is answered at all says it. */
@@ -51,6 +68,19 @@ static void readyz(struct site *site, const struct web_request *in, struct web_r
                 health->sentence);
 }
 
+static void metrics(struct site *site, const struct web_request *in, struct web_response *out)
+{
+    const struct metrics_self self = {web_live(site->web), web_connections(site->web)};
+    bool plain = metrics_wants_plain(in->accept);
+    FILE *file = open_memstream(&out->owned, &out->length);
+    if (file == NULL) {
+        answer_bytes(out, 500, "no memory\n");
+        return;
+    }
+    metrics_print(file, plain, site->subject, &self);
+    end_stream(file, out, plain ? METRICS_PLAIN_TYPE : METRICS_OPEN_TYPE);
+}
+
 static const struct page {
     const char *path;
     enum web_method method;
@@ -59,6 +89,7 @@ static const struct page {
 } pages[] = {
     {"/healthz", WEB_GET, true, healthz},
     {"/readyz", WEB_GET, false, readyz},
+    {"/metrics", WEB_GET, false, metrics},
 };
 
 static const struct page *find(const struct web_request *in, bool *other_method)

@@ -9,6 +9,7 @@
 struct site {
     struct guard guard;
     const struct subject *subject;
+    const struct web *web;
 };
 
 /* For web_options: `owner` is a struct site. */
