@@ -2,9 +2,12 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "cli.h"
 #include "options.h"
+#include "recorder.h"
+#include "sample.h"
 #include "site.h"
 #include "subject.h"
 #include "web.h"
@@ -13,6 +16,8 @@ struct mon {
     struct options options;
     struct subject subject;
     struct site site;
+    struct recorder recorder;
+    struct history_row row; /* the newest */
     struct web *web;
 };
 
@@ -37,12 +42,18 @@ static void tick(void *owner)
 {
     struct mon *m = owner;
     subject_look(&m->subject);
+    int64_t now_s = time(NULL);
+    if (now_s == m->row.t)
+        return;
+    sample_row(&m->row, &m->subject, now_s);
+    recorder_add(&m->recorder, &m->row);
 }
 
 static int open_site(struct mon *m)
 {
     const struct options *o = &m->options;
     m->site.subject = &m->subject;
+    m->site.recorder = &m->recorder;
     if (guard_open(&m->site.guard, o->address, o->token[0] != '\0' ? o->token : NULL,
                    o->tls_cert != NULL) < 0)
         return cli_error(CLI_FAILED, "random", "the kernel gives no random bytes");
@@ -77,12 +88,16 @@ static int open_web(struct mon *m)
 
 static int run(struct mon *m)
 {
-    int code = open_site(m);
+    const struct options *o = &m->options;
+    int code = recorder_open(&m->recorder, o->cli.bus, o->db, &o->keep);
+    if (code == 0)
+        code = open_site(m);
     if (code == 0)
         code = open_web(m);
     if (code == 0 && web_run(m->web, &stopped) < 0)
         code = cli_error(CLI_FAILED, "event loop", "failed");
     web_free(m->web);
+    recorder_close(&m->recorder);
     subject_free(&m->subject);
     return code;
 }

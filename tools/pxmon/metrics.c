@@ -167,6 +167,9 @@ static const struct family age_family = {"px_symbol_age_seconds", FAMILY_GAUGE,
                                          "since the newest tick of a subscribed symbol"};
 static const struct family error_family = {"px_errors", FAMILY_COUNTER,
                                            "errors that the feeder recorded, by kind"};
+static const struct family rows_family = {
+    "px_mon_history_rows", FAMILY_COUNTER,
+    "rows of the history: written, or lost because they could not be"};
 static const struct family self_family = {"px_mon_connections", FAMILY_GAUGE,
                                           "connections to pxmon: live are those of the dashboard"};
 
@@ -247,14 +250,19 @@ static void put_self(struct exposition *e, const struct metrics_self *self)
     expo_family(e, &self_family);
     expo_count(e, live, self->live);
     expo_count(e, other, self->connections - self->live);
+    static const struct label written[] = {{"kind", "written"}, {NULL, NULL}};
+    static const struct label lost[] = {{"kind", "lost"}, {NULL, NULL}};
+    expo_family(e, &rows_family);
+    expo_count(e, written, self->rows);
+    expo_count(e, lost, self->rows_lost);
 }
 
 /* -- counters of the segment -- */
 
 static bool is_taken(const char *name)
 {
-    const struct family *others[] = {&bus_family, &quality_family, &owner_family,
-                                     &age_family, &error_family,   &self_family};
+    const struct family *others[] = {&bus_family,   &quality_family, &owner_family, &age_family,
+                                     &error_family, &self_family,    &rows_family};
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         if (strcmp(others[i]->name, name) == 0)
             return true;

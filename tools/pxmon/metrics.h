@@ -3,6 +3,7 @@
 #define PX_TOOLS_PXMON_METRICS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "subject.h"
@@ -13,6 +14,7 @@
 /* pxmon about itself. */
 struct metrics_self {
     unsigned live, connections;
+    uint64_t rows, rows_lost; /* of the history */
 };
 
 /* Does a client with this Accept header want the older text? OpenMetrics is what is served to all

@@ -12,9 +12,10 @@
 #include "guard.h"
 
 #define LISTEN_DEFAULT "127.0.0.1:9464"
+#define KEEP_DEFAULT   "1h,31d,10y"
 #define TOKEN_MIN      16 /* characters: fewer can be guessed over a network */
 
-enum { ID_LISTEN = 'l', ID_DB = 300, ID_READ_ONLY, ID_CERT, ID_KEY, ID_TOKEN };
+enum { ID_LISTEN = 'l', ID_DB = 300, ID_KEEP, ID_READ_ONLY, ID_CERT, ID_KEY, ID_TOKEN };
 
 static const struct cli_option table[] = {
     {ID_LISTEN, "listen", "ADDR:PORT", "where to serve (default " LISTEN_DEFAULT ")"},
@@ -23,6 +24,7 @@ static const struct cli_option table[] = {
     {ID_TOKEN, "token-file", "FILE", "clients must know the first line of this file"},
     {ID_READ_ONLY, "read-only", NULL, "no restart from the browser"},
     {ID_DB, "db", "FILE", "history (default history.db in the state directory)"},
+    {ID_KEEP, "keep", "S,M,H", "rows by second, minute, hour (default " KEEP_DEFAULT ")"},
     {0, NULL, NULL, NULL},
 };
 
@@ -68,6 +70,30 @@ static int read_listen(struct options *o, const char *text)
     return 0;
 }
 
+/* "1h,31d,10y" */
+static int read_keep(struct options *o, const char *text)
+{
+    int64_t *const parts[] = {&o->keep.seconds, &o->keep.minutes, &o->keep.hours};
+    char word[32];
+    const char *at = text;
+    for (size_t i = 0; i < 3; i++) {
+        size_t length = strcspn(at, ",");
+        snprintf(word, sizeof word, "%.*s", (int)length, at);
+        if (length >= sizeof word || history_duration(word, parts[i]) < 0 ||
+            (at[length] == ',') != (i < 2))
+            return bad(text, "not three durations, such as " KEEP_DEFAULT);
+        at += length + 1;
+    }
+    return 0;
+}
+
+static int take_db(struct options *o, const char *path)
+{
+    return snprintf(o->db, sizeof o->db, "%s", path) < (int)sizeof o->db
+               ? 0
+               : bad("--db", "the path is too long");
+}
+
 static int take(struct options *o, int id, const char **listen)
 {
     const char *value = o->cli.value;
@@ -85,8 +111,9 @@ static int take(struct options *o, int id, const char **listen)
         o->token_file = value;
         return 0;
     case ID_DB:
-        o->db = value;
-        return 0;
+        return take_db(o, value);
+    case ID_KEEP:
+        return read_keep(o, value);
     default:
         o->read_only = true;
         return 0;
@@ -138,6 +165,7 @@ int options_read(struct options *o, int argc, char **argv)
     int id, rc = 0;
     const char *listen = LISTEN_DEFAULT;
     memset(o, 0, sizeof *o);
+    read_keep(o, KEEP_DEFAULT);
     cli_start(&o->cli, &program, argc, argv);
     while ((id = cli_next(&o->cli)) > 0)
         if ((rc = take(o, id, &listen)) != 0)
@@ -155,5 +183,7 @@ int options_read(struct options *o, int argc, char **argv)
         rc = check_readable(o->tls_key);
     if (rc == 0 && o->token_file != NULL)
         rc = read_token(o);
+    if (rc == 0 && o->db[0] == '\0' && history_default_path(o->db) < 0)
+        rc = cli_error(CLI_FAILED, "history", "neither $XDG_STATE_HOME nor $HOME is set, use --db");
     return rc;
 }

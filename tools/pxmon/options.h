@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "cli.h"
+#include "history.h"
 
 #define OPTIONS_ADDRESS_MAX 64
 #define OPTIONS_TOKEN_MAX   256
@@ -15,7 +16,8 @@ struct options {
     int port;
     const char *tls_cert, *tls_key, *token_file;
     char token[OPTIONS_TOKEN_MAX]; /* the first line of the file, "" without one */
-    const char *db;
+    char db[HISTORY_PATH_MAX];
+    struct history_keep keep;
     bool read_only;
 };
 

@@ -70,7 +70,8 @@ static void readyz(struct site *site, const struct web_request *in, struct web_r
 
 static void metrics(struct site *site, const struct web_request *in, struct web_response *out)
 {
-    const struct metrics_self self = {web_live(site->web), web_connections(site->web)};
+    const struct metrics_self self = {web_live(site->web), web_connections(site->web),
+                                      site->recorder->rows, site->recorder->lost};
     bool plain = metrics_wants_plain(in->accept);
     FILE *file = open_memstream(&out->owned, &out->length);
     if (file == NULL) {

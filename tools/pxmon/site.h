@@ -3,6 +3,7 @@
 #define PX_TOOLS_PXMON_SITE_H
 
 #include "guard.h"
+#include "recorder.h"
 #include "subject.h"
 #include "web.h"
 
@@ -10,6 +11,7 @@ struct site {
     struct guard guard;
     const struct subject *subject;
     const struct web *web;
+    const struct recorder *recorder;
 };
 
 /* For web_options: `owner` is a struct site. */
