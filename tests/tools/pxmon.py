@@ -99,3 +99,12 @@ def mon():
     yield make
     for one in made:
         one.end()
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """Paths of a certificate of its own making, and of its key."""
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+                    "/CN=localhost", "-keyout", key, "-out", cert], check=True, capture_output=True)
+    return cert, key

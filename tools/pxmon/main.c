@@ -1,16 +1,21 @@
 /* pxmon: watches a bus for people and for machines. */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "cli.h"
+#include "live.h"
 #include "options.h"
 #include "recorder.h"
+#include "restart.h"
 #include "sample.h"
 #include "site.h"
 #include "subject.h"
 #include "web.h"
+
+#define RESTART_LOOK_MS 100 /* between two looks while a restart is under way */
 
 struct mon {
     struct options options;
@@ -18,6 +23,7 @@ struct mon {
     struct site site;
     struct recorder recorder;
     struct history_row row; /* the newest */
+    struct restart restart;
     struct web *web;
 };
 
@@ -38,15 +44,40 @@ static void set_signals(void)
     signal(SIGXFSZ, SIG_IGN);
 }
 
+/* To the dashboards; what cannot be made now is made in a second. */
+static void publish(struct mon *m, bool all)
+{
+    char *text = NULL;
+    size_t length = 0;
+    FILE *file = open_memstream(&text, &length);
+    if (file == NULL)
+        return;
+    if (all)
+        live_state(file, &m->subject, &m->row, &m->restart);
+    else
+        live_restart(file, &m->restart);
+    if (fclose(file) == 0)
+        web_publish(m->web, text, length);
+    free(text);
+}
+
 static void tick(void *owner)
 {
     struct mon *m = owner;
-    subject_look(&m->subject);
     int64_t now_s = time(NULL);
-    if (now_s == m->row.t)
-        return;
-    sample_row(&m->row, &m->subject, now_s);
-    recorder_add(&m->recorder, &m->row);
+    bool second = now_s != m->row.t;
+    if (second) {
+        subject_look(&m->subject);
+        sample_row(&m->row, &m->subject, now_s);
+        recorder_add(&m->recorder, &m->row);
+    }
+    bool news = restart_step(&m->restart, &m->subject, second);
+    if (second)
+        publish(m, true);
+    else if (news)
+        publish(m, false);
+    if (restart_is_running(&m->restart))
+        web_soon(m->web, RESTART_LOOK_MS);
 }
 
 static int open_site(struct mon *m)
@@ -54,6 +85,9 @@ static int open_site(struct mon *m)
     const struct options *o = &m->options;
     m->site.subject = &m->subject;
     m->site.recorder = &m->recorder;
+    m->site.row = &m->row;
+    m->site.restart = &m->restart;
+    m->site.read_only = o->read_only;
     if (guard_open(&m->site.guard, o->address, o->token[0] != '\0' ? o->token : NULL,
                    o->tls_cert != NULL) < 0)
         return cli_error(CLI_FAILED, "random", "the kernel gives no random bytes");
@@ -97,6 +131,7 @@ static int run(struct mon *m)
     if (code == 0 && web_run(m->web, &stopped) < 0)
         code = cli_error(CLI_FAILED, "event loop", "failed");
     web_free(m->web);
+    restart_end(&m->restart);
     recorder_close(&m->recorder);
     subject_free(&m->subject);
     return code;

@@ -21,7 +21,8 @@
 #define BODY_SECONDS    20 /* for a whole response to be taken */
 #define IDLE_SECONDS    30 /* of a connection that asks for nothing more */
 #define CHUNK_BYTES     16384
-#define BEHIND_MAX      10 /* texts that a client of the live stream may miss in a row */
+#define SEND_BYTES      131072 /* that the kernel holds for a client */
+#define BEHIND_MAX      5      /* texts that a client of the live stream may miss in a row */
 
 /* One response on its way, or one client of the live stream. */
 struct session {
@@ -188,6 +189,15 @@ static int start_response(struct web *web, struct lws *wsi, struct session *s)
     return 0;
 }
 
+static int count_client(struct web *web, struct lws *wsi)
+{
+    int bytes = SEND_BYTES;
+    setsockopt(lws_get_socket_fd(wsi), SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+    lws_set_opaque_user_data(wsi, web);
+    web->connections++;
+    return 0;
+}
+
 static int on_http(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                    size_t len)
 {
@@ -197,9 +207,7 @@ static int on_http(struct lws *wsi, enum lws_callback_reasons reason, void *user
     case LWS_CALLBACK_FILTER_NETWORK_CONNECTION:
         return web->connections >= CONNECTIONS_MAX;
     case LWS_CALLBACK_SERVER_NEW_CLIENT_INSTANTIATED:
-        lws_set_opaque_user_data(wsi, web);
-        web->connections++;
-        return 0;
+        return count_client(web, wsi);
     case LWS_CALLBACK_WSI_DESTROY:
         /* also called for the listener, which never was a client */
         if (lws_get_opaque_user_data(wsi) == web)
