@@ -41,6 +41,14 @@ void history_close(struct history *h); /* NULL is allowed */
 int history_add(struct history *h, const char *bus, const struct history_row *row,
                 char said[HISTORY_ERROR_MAX]);
 
+/* Note an event: a change of a level that was told. Errors: as history_add(). */
+struct history_event {
+    int64_t t;
+    const char *kind, *level, *before, *text;
+};
+int history_note(struct history *h, const char *bus, const struct history_event *event,
+                 char said[HISTORY_ERROR_MAX]);
+
 /* -- read -- */
 
 struct history_query {

@@ -145,6 +145,12 @@ static int make_tables(const struct history *h, char said[HISTORY_ERROR_MAX])
                  tables[i], columns);
         rc = run(h, sql, said);
     }
+    if (rc == 0)
+        rc = run(h,
+                 "CREATE TABLE IF NOT EXISTS event (t INTEGER NOT NULL, bus TEXT NOT NULL, "
+                 "kind TEXT NOT NULL, level TEXT NOT NULL, before TEXT NOT NULL, "
+                 "text TEXT NOT NULL)",
+                 said);
     snprintf(sql, sizeof sql, "PRAGMA user_version = %d", HISTORY_VERSION);
     return rc == 0 ? run(h, sql, said) : rc;
 }
@@ -300,6 +306,8 @@ static int fold(struct history *h, int64_t now, char said[HISTORY_ERROR_MAX])
     if (rc == 0)
         rc = prune(h, "hour", now - h->keep.hours, said);
     if (rc == 0)
+        rc = prune(h, "event", now - h->keep.hours, said);
+    if (rc == 0)
         rc = run(h, "COMMIT", said);
     if (rc < 0)
         sqlite3_exec(h->db, "ROLLBACK", NULL, NULL, NULL);
@@ -339,4 +347,25 @@ int history_add(struct history *h, const char *bus, const struct history_row *ro
         }
     }
     return rc;
+}
+
+int history_note(struct history *h, const char *bus, const struct history_event *event,
+                 char said[HISTORY_ERROR_MAX])
+{
+    static const char sql[] =
+        "INSERT INTO event (t, bus, kind, level, before, text) VALUES (?, ?, ?, ?, ?, ?)";
+    sqlite3_stmt *statement = NULL;
+    if (h->db == NULL)
+        return say(said, -EIO, "the file is not open");
+    int rc = sqlite3_prepare_v2(h->db, sql, -1, &statement, NULL);
+    if (rc == SQLITE_OK) {
+        const char *const texts[] = {bus, event->kind, event->level, event->before, event->text};
+        sqlite3_bind_int64(statement, 1, event->t);
+        for (int i = 0; i < 5; i++)
+            sqlite3_bind_text(statement, i + 2, texts[i], -1, SQLITE_STATIC);
+        rc = sqlite3_step(statement);
+    }
+    int result = rc == SQLITE_DONE ? 0 : fail(h, rc, said);
+    sqlite3_finalize(statement);
+    return result;
 }

@@ -102,6 +102,16 @@ struct latency latency_of(const uint64_t buckets[PX_LATENCY_BUCKETS], uint64_t m
     return l;
 }
 
+const struct px_reader_info *snapshot_reader(const struct snapshot *s,
+                                             const struct px_reader_info *reader)
+{
+    for (size_t i = 0; i < s->reader_count; i++)
+        if (s->readers[i].pid == reader->pid &&
+            s->readers[i].attached_mono_ns == reader->attached_mono_ns)
+            return &s->readers[i];
+    return NULL;
+}
+
 int symbol_wanted(const struct px_symbol_info *symbol)
 {
     return symbol->pins > 0 || symbol->kinds != 0;

@@ -56,6 +56,11 @@ double latency_bound_ns(unsigned b);
 /* Percentiles of that histogram. Pure. */
 struct latency latency_of(const uint64_t buckets[PX_LATENCY_BUCKETS], uint64_t max_ns);
 
+/* The same attachment in another snapshot of the bus, or NULL: a later process may have its number.
+ */
+const struct px_reader_info *snapshot_reader(const struct snapshot *s,
+                                             const struct px_reader_info *reader);
+
 /* Does somebody want this symbol: a reader, or the feeder's own list? */
 int symbol_wanted(const struct px_symbol_info *symbol);
 

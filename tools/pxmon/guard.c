@@ -1,7 +1,9 @@
 /* See guard.h. */
 #include "guard.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,8 +28,11 @@ int guard_open(struct guard *g, const char *address, const char *token, bool tls
 
 bool guard_is_loopback(const char *address)
 {
-    return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0 ||
-           strcasecmp(address, "localhost") == 0;
+    struct in_addr v4;
+    /* a name that only begins like one is a name of somebody else's */
+    if (inet_pton(AF_INET, address, &v4) == 1)
+        return ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
+    return strcmp(address, "::1") == 0 || strcasecmp(address, "localhost") == 0;
 }
 
 /* Takes as long for a wrong secret as for a right one of the same length. */

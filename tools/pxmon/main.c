@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "alerts.h"
 #include "cli.h"
 #include "live.h"
 #include "options.h"
@@ -13,6 +14,7 @@
 #include "sample.h"
 #include "site.h"
 #include "subject.h"
+#include "teller.h"
 #include "web.h"
 
 #define RESTART_LOOK_MS 100 /* between two looks while a restart is under way */
@@ -24,6 +26,9 @@ struct mon {
     struct recorder recorder;
     struct history_row row; /* the newest */
     struct restart restart;
+    struct alerts alerts;
+    struct hook *hook;
+    struct teller teller;
     struct web *web;
 };
 
@@ -61,6 +66,21 @@ static void publish(struct mon *m, bool all)
     free(text);
 }
 
+/* What changed for the worse or the better, to whoever is to be told. */
+static void alarm_all(struct mon *m, int64_t now_s)
+{
+    struct alert alerts[ALERT_KINDS];
+    size_t count = alerts_step(&m->alerts, &m->subject, cli_now_ns(), alerts);
+    for (size_t i = 0; i < count; i++) {
+        const struct history_event event = {now_s, alert_kind_name(alerts[i].kind),
+                                            alert_level_name(alerts[i].level),
+                                            alert_level_name(alerts[i].before), alerts[i].text};
+        recorder_note(&m->recorder, &event);
+        teller_tell(&m->teller, &alerts[i], now_s);
+    }
+    teller_step(&m->teller, cli_now_ns());
+}
+
 static void tick(void *owner)
 {
     struct mon *m = owner;
@@ -70,6 +90,7 @@ static void tick(void *owner)
         subject_look(&m->subject);
         sample_row(&m->row, &m->subject, now_s);
         recorder_add(&m->recorder, &m->row);
+        alarm_all(m, now_s);
     }
     bool news = restart_step(&m->restart, &m->subject, second);
     if (second)
@@ -120,6 +141,16 @@ static int open_web(struct mon *m)
     return 0;
 }
 
+static int open_alerts(struct mon *m)
+{
+    const struct options *o = &m->options;
+    m->alerts.interval_ns = o->alert_interval_ns;
+    if (o->alert_url != NULL && hook_new(&m->hook, web_context(m->web), o->alert_url) < 0)
+        return cli_error(CLI_FAILED, o->alert_url, "no connection can be made to it");
+    m->teller = (struct teller){.bus = o->cli.bus, .command = o->alert_command, .hook = m->hook};
+    return 0;
+}
+
 static int run(struct mon *m)
 {
     const struct options *o = &m->options;
@@ -128,9 +159,14 @@ static int run(struct mon *m)
         code = open_site(m);
     if (code == 0)
         code = open_web(m);
+    if (code == 0)
+        code = open_alerts(m);
     if (code == 0 && web_run(m->web, &stopped) < 0)
         code = cli_error(CLI_FAILED, "event loop", "failed");
+    teller_end(&m->teller);
+    hook_stop(m->hook);
     web_free(m->web);
+    hook_free(m->hook);
     restart_end(&m->restart);
     recorder_close(&m->recorder);
     subject_free(&m->subject);

@@ -10,12 +10,25 @@
 #include <unistd.h>
 
 #include "guard.h"
+#include "hook.h"
 
 #define LISTEN_DEFAULT "127.0.0.1:9464"
+#define INTERVAL_MAX_S 86400.0
 #define KEEP_DEFAULT   "1h,31d,10y"
 #define TOKEN_MIN      16 /* characters: fewer can be guessed over a network */
 
-enum { ID_LISTEN = 'l', ID_DB = 300, ID_KEEP, ID_READ_ONLY, ID_CERT, ID_KEY, ID_TOKEN };
+enum {
+    ID_LISTEN = 'l',
+    ID_DB = 300,
+    ID_KEEP,
+    ID_READ_ONLY,
+    ID_CERT,
+    ID_KEY,
+    ID_TOKEN,
+    ID_COMMAND,
+    ID_URL,
+    ID_INTERVAL
+};
 
 static const struct cli_option table[] = {
     {ID_LISTEN, "listen", "ADDR:PORT", "where to serve (default " LISTEN_DEFAULT ")"},
@@ -25,6 +38,9 @@ static const struct cli_option table[] = {
     {ID_READ_ONLY, "read-only", NULL, "no restart from the browser"},
     {ID_DB, "db", "FILE", "history (default history.db in the state directory)"},
     {ID_KEEP, "keep", "S,M,H", "rows by second, minute, hour (default " KEEP_DEFAULT ")"},
+    {ID_COMMAND, "alert-command", "CMD", "run by sh when a level changes, JSON on its stdin"},
+    {ID_URL, "alert-url", "URL", "POST that JSON there"},
+    {ID_INTERVAL, "alert-interval", "SECONDS", "between two alerts of a kind (default 60)"},
     {0, NULL, NULL, NULL},
 };
 
@@ -112,6 +128,16 @@ static int take(struct options *o, int id, const char **listen)
         return 0;
     case ID_DB:
         return take_db(o, value);
+    case ID_COMMAND:
+        o->alert_command = value;
+        return 0;
+    case ID_URL:
+        o->alert_url = value;
+        return hook_check(value) < 0 ? bad(value, "not a URL of http:// or https://") : 0;
+    case ID_INTERVAL:
+        return cli_seconds(value, INTERVAL_MAX_S, &o->alert_interval_ns) < 0
+                   ? bad(value, "not a number of seconds for --alert-interval")
+                   : 0;
     case ID_KEEP:
         return read_keep(o, value);
     default:
@@ -166,6 +192,7 @@ int options_read(struct options *o, int argc, char **argv)
     const char *listen = LISTEN_DEFAULT;
     memset(o, 0, sizeof *o);
     read_keep(o, KEEP_DEFAULT);
+    o->alert_interval_ns = INT64_C(60000000000);
     cli_start(&o->cli, &program, argc, argv);
     while ((id = cli_next(&o->cli)) > 0)
         if ((rc = take(o, id, &listen)) != 0)

@@ -19,6 +19,8 @@ struct options {
     char db[HISTORY_PATH_MAX];
     struct history_keep keep;
     bool read_only;
+    const char *alert_command, *alert_url; /* NULL: none */
+    int64_t alert_interval_ns;
 };
 
 /* 0; CLI_EXIT; CLI_INVALID for usage and CLI_FAILED for a file that cannot be used, both after the

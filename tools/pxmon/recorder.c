@@ -33,6 +33,13 @@ void recorder_add(struct recorder *r, const struct history_row *row)
     r->rows++;
 }
 
+/* An event that cannot be written comes at a time when rows cannot either, which is said. */
+void recorder_note(struct recorder *r, const struct history_event *event)
+{
+    char ignored[HISTORY_ERROR_MAX];
+    history_note(r->history, r->bus, event, ignored);
+}
+
 void recorder_close(struct recorder *r)
 {
     history_close(r->history);

@@ -17,6 +17,7 @@ struct recorder {
 int recorder_open(struct recorder *r, const char *bus, const char *path,
                   const struct history_keep *keep);
 void recorder_add(struct recorder *r, const struct history_row *row);
+void recorder_note(struct recorder *r, const struct history_event *event);
 void recorder_close(struct recorder *r);
 
 #endif

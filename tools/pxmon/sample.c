@@ -19,16 +19,6 @@ static const struct conn *earlier_conn(const struct snapshot *s, const struct co
     return NULL;
 }
 
-static const struct px_reader_info *earlier_reader(const struct snapshot *s,
-                                                   const struct px_reader_info *reader)
-{
-    for (size_t i = 0; i < s->reader_count; i++)
-        if (s->readers[i].pid == reader->pid &&
-            s->readers[i].attached_mono_ns == reader->attached_mono_ns)
-            return &s->readers[i];
-    return NULL;
-}
-
 static void put_state(struct history_row *row, const struct subject *s)
 {
     row->v[HISTORY_samples] = 1;
@@ -108,7 +98,7 @@ static void put_changes(struct history_row *row, const struct snapshot *now,
         reconnects += since(c->reconnects, was->reconnects);
     }
     for (size_t i = 0; i < now->reader_count; i++) {
-        const struct px_reader_info *old = earlier_reader(before, &now->readers[i]);
+        const struct px_reader_info *old = snapshot_reader(before, &now->readers[i]);
         lost += since(now->readers[i].lost, old != NULL ? old->lost : 0);
     }
     row->v[HISTORY_ticks] = since(now->bus.head, before->bus.head);
