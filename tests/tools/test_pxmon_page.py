@@ -269,6 +269,11 @@ def test_a_restart_shows_its_progress_until_prices_flow(mon, feeder):  # noqa: F
     assert "restart from the browser" in m.said()
 
 
+def test_browsers_are_let_say_their_origin(mon):  # noqa: F811
+    """Under no-referrer a browser sends Origin: null with a POST, and no restart could be asked for."""
+    assert page(mon(bus_name())).headers["referrer-policy"] == "same-origin"
+
+
 def test_a_restart_needs_our_origin_and_the_secret(mon, feeder):  # noqa: F811
     m = mon(feeder.bus)
     m.ready(200)

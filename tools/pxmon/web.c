@@ -55,7 +55,7 @@ static const char *const headers[][2] = {
      "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
     {"x-content-type-options:", "nosniff"},
     {"x-frame-options:", "DENY"},
-    {"referrer-policy:", "no-referrer"},
+    {"referrer-policy:", "same-origin"}, /* with no-referrer browsers say Origin: null */
     {"cross-origin-resource-policy:", "same-origin"},
     {"cross-origin-opener-policy:", "same-origin"},
 };

@@ -112,6 +112,9 @@ export class Charts {
   draw() {
     for (const chart of CHARTS) {
       const data = this.data(chart), box = $(`chart-${chart.id}`), summary = this.summary(chart, data);
+      $(`summary-${chart.id}`).textContent = summary;
+      if (typeof uPlot !== "function")
+        continue; // it could not start in this browser: the sentence is what there is
       if (!this.plots.has(chart.id))
         this.plots.set(chart.id, new uPlot(this.options(chart, box.clientWidth || 300), data, box));
       else
@@ -119,7 +122,6 @@ export class Charts {
       const canvas = box.querySelector("canvas");
       canvas.setAttribute("role", "img");
       canvas.setAttribute("aria-labelledby", `summary-${chart.id}`);
-      $(`summary-${chart.id}`).textContent = summary;
     }
   }
 
