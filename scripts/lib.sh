@@ -4,11 +4,13 @@
 px_root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 px_build_dir=${PX_BUILD_DIR:-$px_root/build}
 
-# What a build needs, and what the tests need besides.
+# What a build needs, and what the tests need besides. prometheus is for promtool, which Debian has in
+# no package of its own: where there is an init, its service starts with the installation.
 px_packages_build="build-essential cmake ninja-build pkg-config libwebsockets-dev libssl-dev
-    zlib1g-dev libsimdjson-dev libinih-dev libncurses-dev libcmocka-dev python3"
+    zlib1g-dev libsimdjson-dev libinih-dev libncurses-dev libsqlite3-dev libcmocka-dev python3"
 px_packages_test="python3-pytest python3-websockets clang clang-format clang-tidy
-    libclang-rt-14-dev mandoc tmux openssl node-ws universal-ctags shellcheck procps"
+    libclang-rt-14-dev mandoc tmux openssl node-ws universal-ctags shellcheck procps
+    prometheus python3-prometheus-client"
 
 px_die() {
     echo "$(basename -- "$0"): $*" >&2

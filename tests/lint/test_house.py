@@ -46,6 +46,9 @@ def test_the_lock_free_part_can_be_reviewed_in_an_hour():
 
 def test_each_library_has_one_door():
     assert users(r"#include <libwebsockets", "feeder") <= {"feeder/net.c"}
+    assert users(r"#include <libwebsockets", "tools") <= {"tools/pxmon/web.c", "tools/pxmon/hook.c"}
+    assert users(r"#include <sqlite3", "libbus", "feeder", "tools") <= {
+        "tools/history/read.c", "tools/history/write.c"}
     assert users(r"#include <openssl", "feeder") <= {
         p for p in users(r"#include <openssl", "feeder") if p.startswith("feeder/tls")}
     assert users(r"#include [<\"]simdjson", "feeder", "tools") <= {"feeder/json.cc"}
@@ -115,7 +118,7 @@ def test_scripts_are_clean():
 
 
 def test_each_program_has_a_man_page_with_exit_status_and_examples():
-    programs = ("feeder", "pxstat", "pxrestart", "pxtail", "pxdecode", "pxsim")
+    programs = ("feeder", "pxstat", "pxrestart", "pxtail", "pxdecode", "pxsim", "pxmon")
     for program in programs:
         page = text(os.path.join(ROOT, "man", program + ".1"))
         assert ".Sh EXIT STATUS" in page and ".Sh EXAMPLES" in page, program

@@ -68,7 +68,10 @@ def test_the_program_of_the_readme_builds_with_the_cmake_package(prefix, tmp_pat
 
 
 def test_programs_and_pages_are_installed(prefix):
-    for name in ("feeder", "pxstat", "pxtail", "pxrestart", "pxdecode", "pxsim"):
+    for name in ("feeder", "pxstat", "pxtail", "pxrestart", "pxdecode", "pxsim", "pxmon"):
         assert os.access(prefix / "bin" / name, os.X_OK), name
         assert (prefix / "share/man/man1" / f"{name}.1").exists(), name
-    assert (prefix / "lib/systemd/system/px-feeder.service").exists()
+    for name in ("px-feeder.service", "px-mon.service"):
+        assert (prefix / "lib/systemd/system" / name).exists(), name
+    for name in ("alerts.yml", "px-dashboard.json", "history.md", "uPlot.LICENSE"):
+        assert (prefix / "share/doc/px" / name).exists(), name

@@ -224,15 +224,19 @@ static int do_latency(uint32_t slot, char **word)
     return 0;
 }
 
+/* A reader that is told of again is the same one: it attached when it was first. */
 static int do_reader(uint32_t slot, char **word)
 {
+    static int64_t attached_ns;
+    if (attached_ns == 0)
+        attached_ns = clock_now(CLOCK_MONOTONIC);
     (void)slot;
     struct px_reader_info r = {.pid = (int32_t)number(word, 2),
                                .uid = getuid(),
                                .subscriptions = (uint32_t)number(word, 4),
                                .lag = number(word, 5),
                                .lost = number(word, 6),
-                               .attached_mono_ns = clock_now(CLOCK_MONOTONIC)};
+                               .attached_mono_ns = attached_ns + (int64_t)number(word, 1)};
     snprintf(r.name, sizeof r.name, "%s", word[3]);
     return px_writer_reader(writer, (uint32_t)number(word, 1), &r);
 }

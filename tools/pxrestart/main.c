@@ -75,7 +75,7 @@ static int begin(struct restart *r)
         snprintf(r->reason, sizeof r->reason, "no feeder runs on this bus, start one");
         return -ESRCH;
     }
-    int rc = ask_restart(&r->m.before, patience, r->reason);
+    int rc = ask_restart(&r->m.before, program.name, patience, r->reason);
     if (rc < 0 && r->force && rc != -EPERM)
         rc = by_force(r);
     return rc;

@@ -3,16 +3,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli.h"
 #include "explain.h"
+#include "history.h"
 #include "judge.h"
+#include "look_json.h"
 #include "page.h"
-#include "print_json.h"
+#include "past.h"
 #include "watch.h"
 
-enum { ID_WATCH = 'w', ID_HISTORY = 300, ID_EXPLAIN, ID_SECTION = 400 };
+enum { ID_WATCH = 'w', ID_HISTORY = 300, ID_DB, ID_EXPLAIN, ID_SECTION = 400 };
 
 /* An option of a section has id ID_SECTION + its place in the table of sections. */
 static const struct cli_option options[] = {
@@ -26,6 +27,7 @@ static const struct cli_option options[] = {
     {ID_SECTION + 6, "errors", NULL, "distinct errors and their counts"},
     {ID_SECTION + 7, "counters", NULL, "every counter of the segment"},
     {ID_HISTORY, "history", "DURATION", "from the database of pxmon, e.g. 90s, 30m, 24h, 7d"},
+    {ID_DB, "db", "FILE", "that database (default: where pxmon has it)"},
     {ID_EXPLAIN, "explain", "[NAME]", "unit and meaning of a number, or of all"},
     {0, NULL, NULL, NULL},
 };
@@ -47,16 +49,10 @@ struct request {
     unsigned sections;
     int watch, explain;
     int64_t interval_ns;
-    const char *history, *explain_name;
+    int history;
+    struct past past;
+    const char *explain_name;
 };
-
-/* "90s", "30m", "24h", "7d" */
-static int is_duration(const char *text)
-{
-    char *end = NULL;
-    double value = strtod(text, &end);
-    return end != text && value > 0 && strlen(end) == 1 && strchr("smhd", *end) != NULL;
-}
 
 static int parse(struct cli *cli, struct request *r)
 {
@@ -69,9 +65,11 @@ static int parse(struct cli *cli, struct request *r)
             if (cli->value != NULL && cli_seconds(cli->value, WATCH_MAX_S, &r->interval_ns) < 0)
                 return cli_error(CLI_INVALID, cli->value, "not a number of seconds for --watch");
         } else if (id == ID_HISTORY) {
-            r->history = cli->value;
-            if (!is_duration(cli->value))
+            r->history = 1;
+            if (history_duration(cli->value, &r->past.seconds) < 0)
                 return cli_error(CLI_INVALID, cli->value, "not a duration such as 90s, 30m, 24h");
+        } else if (id == ID_DB) {
+            r->past.path = cli->value;
         } else {
             r->explain = 1;
             r->explain_name = cli->value;
@@ -80,20 +78,6 @@ static int parse(struct cli *cli, struct request *r)
     if (id == CLI_END && cli->operand_count > 0)
         return cli_error(CLI_INVALID, cli->operands[0], "unknown operand, see --help");
     return id;
-}
-
-/* Where pxmon keeps its database: the state directory. */
-static int history(void)
-{
-    char path[4096];
-    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-    if (geteuid() == 0)
-        snprintf(path, sizeof path, "/var/lib/px/history.db");
-    else if (state != NULL && state[0] == '/')
-        snprintf(path, sizeof path, "%s/px/history.db", state);
-    else
-        snprintf(path, sizeof path, "%s/.local/state/px/history.db", home != NULL ? home : "");
-    return cli_error(HEALTH_UNKNOWN, "history", "no database at %s (pxmon writes it)", path);
 }
 
 static void print_page(const struct page *page)
@@ -114,7 +98,7 @@ static int show(px_bus *bus, const struct cli *cli, const struct request *r)
     judge(&s, &health);
     struct view view = {&s, NULL, &health};
     if (cli->json)
-        print_json(stdout, &s, &health);
+        look_json(stdout, &s, &health);
     else if (r->sections == 0)
         page_overview(&page, &view, 24);
     else
@@ -157,8 +141,11 @@ int main(int argc, char **argv)
         return cli_finish(HEALTH_OK);
     if (rc == CLI_INVALID)
         return program.usage_exit;
-    if (request.history != NULL)
-        return history();
+    if (request.history) {
+        request.past.bus = cli.bus;
+        request.past.json = cli.json;
+        return cli_finish(past_show(&request.past));
+    }
     /* what pxstat derives is known without any bus */
     if (request.explain && request.explain_name != NULL &&
         explain_derived(request.explain_name) > 0)

@@ -109,14 +109,6 @@ void page_title(struct page *page, const struct view *view)
              cli_grouped(rate, (uint64_t)llround(ticks / seconds)));
 }
 
-const char *page_trend(const struct px_memory_verdict *verdict)
-{
-    static const char *const names[] = {"unknown", "flat", "growing", "shrinking"};
-    if (verdict->mono_ns == 0 || verdict->trend >= sizeof names / sizeof names[0])
-        return names[0];
-    return names[verdict->trend];
-}
-
 void page_memory_line(struct page *page, const struct snapshot *s)
 {
     char rss[CLI_NUMBER_MAX], heap[CLI_NUMBER_MAX], shm[CLI_NUMBER_MAX], trend[64];
@@ -132,7 +124,7 @@ void page_memory_line(struct page *page, const struct snapshot *s)
     if (v->mono_ns == 0 || v->trend == PX_TREND_UNKNOWN)
         snprintf(trend, sizeof trend, "trend unknown");
     else
-        snprintf(trend, sizeof trend, "%s, %+.2f MB/hour", page_trend(v),
+        snprintf(trend, sizeof trend, "%s, %+.2f MB/hour", trend_name(v),
                  (double)v->growth_bytes_per_hour / 1e6);
     page_add(page, tone, "memory       %s resident, %s heap, %s shared; %s",
              cli_bytes(rss, s->memory.rss_bytes), cli_bytes(heap, s->memory.heap_bytes), shm,

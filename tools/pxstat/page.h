@@ -59,7 +59,6 @@ void page_conn(struct page *page, const struct snapshot *s, const struct conn *c
 void page_symbol(struct page *page, const struct px_symbol_info *symbol);
 void page_reader(struct page *page, const struct px_reader_info *reader);
 void page_error(struct page *page, const struct snapshot *s, const struct px_error_info *error);
-const char *page_trend(const struct px_memory_verdict *verdict);
 extern const char page_conn_head[], page_symbol_head[], page_reader_head[], page_error_head[];
 
 #endif

@@ -167,7 +167,7 @@ static void section_memory(struct page *page, const struct view *view)
         return;
     }
     page_add(page, v->trend == PX_TREND_GROWING ? TONE_WARN : TONE_PLAIN,
-             "  trend               %12s  confidence %.1f %%", page_trend(v),
+             "  trend               %12s  confidence %.1f %%", trend_name(v),
              (double)v->confidence_ppm / 1e4);
     page_add(page, TONE_PLAIN, "  growth_mb_per_hour  %12.3f",
              (double)v->growth_bytes_per_hour / 1e6);

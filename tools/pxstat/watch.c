@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "cli.h"
-#include "print_json.h"
+#include "look_json.h"
 
 static volatile sig_atomic_t stopped;
 
@@ -62,7 +62,7 @@ static void fill(struct page *page, const struct watch *watch, const struct look
 static int print_plain(struct page *page, const struct watch *watch, const struct looks *looks)
 {
     if (watch->json) {
-        print_json(stdout, &looks->now, &looks->health);
+        look_json(stdout, &looks->now, &looks->health);
     } else {
         fill(page, watch, looks, 24);
         for (size_t i = 0; i < page->count; i++)

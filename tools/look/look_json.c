@@ -1,11 +1,10 @@
 /* The object of pxstat --json: scripts depend on its names. Fields may be added, none may go. */
-#include "print_json.h"
+#include "look_json.h"
 
 #include <math.h>
 #include <string.h>
 
 #include "json_out.h"
-#include "page.h"
 
 /* Age in ms of a moment on CLOCK_MONOTONIC, null if it never was. */
 static void put_age(struct json_out *out, const char *key, int64_t now_ns, int64_t then_ns)
@@ -53,7 +52,7 @@ static void put_trend(struct json_out *out, const struct px_memory_verdict *v)
     if (judged) {
         jout_fixed(out, "growth_mb_per_hour", no_minus_zero((double)v->growth_bytes_per_hour / 1e6),
                    3);
-        jout_text(out, "trend", page_trend(v));
+        jout_text(out, "trend", trend_name(v));
         jout_fixed(out, "confidence", (double)v->confidence_ppm / 1e6, 4);
         jout_text(out, "owner", v->owner < PX_OWNER_COUNT ? px_owner_name(v->owner) : NULL);
     } else {
@@ -209,7 +208,7 @@ static void put_lists(struct json_out *out, const struct snapshot *s)
     jout_end_array(out);
 }
 
-void print_json(FILE *file, const struct snapshot *s, const struct health *health)
+void look_json(FILE *file, const struct snapshot *s, const struct health *health)
 {
     struct json_out out;
     jout_start(&out, file);

@@ -63,8 +63,7 @@ static char state_of_process(int32_t pid)
     return end != NULL && end[1] == ' ' ? end[2] : '\0';
 }
 
-/* Upper limit of bucket b: the lower one of the next (px/info.h). */
-static double bucket_from_ns(unsigned b)
+double latency_bound_ns(unsigned b)
 {
     return b < 8 ? (double)b : ldexp((double)(4 + b % 4), (int)(b / 4) - 1);
 }
@@ -76,7 +75,7 @@ static double percentile_ns(const uint64_t buckets[PX_LATENCY_BUCKETS], double r
     for (unsigned b = 0; b < PX_LATENCY_BUCKETS; b++) {
         double here = (double)buckets[b];
         if (here > 0 && before + here >= rank) {
-            double from = bucket_from_ns(b), to = bucket_from_ns(b + 1);
+            double from = latency_bound_ns(b), to = latency_bound_ns(b + 1);
             double value = from + (to - from) * (rank - before) / here;
             return value < max_ns ? value : max_ns;
         }
@@ -92,8 +91,8 @@ struct latency latency_of(const uint64_t buckets[PX_LATENCY_BUCKETS], uint64_t m
     double max = (double)max_ns;
     for (unsigned b = 0; b < PX_LATENCY_BUCKETS; b++) {
         l.count += buckets[b];
-        if (buckets[b] > 0 && max < bucket_from_ns(b))
-            max = bucket_from_ns(b);
+        if (buckets[b] > 0 && max < latency_bound_ns(b))
+            max = latency_bound_ns(b);
     }
     if (l.count == 0)
         return l;
@@ -101,6 +100,16 @@ struct latency latency_of(const uint64_t buckets[PX_LATENCY_BUCKETS], uint64_t m
     l.p50_us = percentile_ns(buckets, 0.50 * (double)l.count, max) / 1e3;
     l.p99_us = percentile_ns(buckets, 0.99 * (double)l.count, max) / 1e3;
     return l;
+}
+
+const struct px_reader_info *snapshot_reader(const struct snapshot *s,
+                                             const struct px_reader_info *reader)
+{
+    for (size_t i = 0; i < s->reader_count; i++)
+        if (s->readers[i].pid == reader->pid &&
+            s->readers[i].attached_mono_ns == reader->attached_mono_ns)
+            return &s->readers[i];
+    return NULL;
 }
 
 int symbol_wanted(const struct px_symbol_info *symbol)
@@ -134,10 +143,10 @@ static int read_counter(px_bus *bus, uint32_t i, void *record)
 static int read_conn(px_bus *bus, uint32_t i, void *record)
 {
     struct conn *conn = record;
-    uint64_t buckets[PX_LATENCY_BUCKETS];
-    int rc = px_bus_conn_at(bus, i, &conn->info, buckets);
+    int rc = px_bus_conn_at(bus, i, &conn->info, conn->buckets);
+    conn->place = i;
     if (rc == 0)
-        conn->latency = latency_of(buckets, conn->info.latency_max_ns);
+        conn->latency = latency_of(conn->buckets, conn->info.latency_max_ns);
     return rc;
 }
 

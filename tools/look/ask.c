@@ -70,12 +70,12 @@ static int connect_control(const struct px_bus_info *info, char reason[ASK_REASO
                   address.sun_path);
 }
 
-static int send_message(int fd, uint16_t type, uint32_t request)
+static int send_message(int fd, uint16_t type, uint32_t request, const char *who)
 {
     struct pxc_message m = {.type = type, .version = PXC_VERSION, .request = request};
     if (type == PXC_HELLO) {
         m.u.hello.flags = PXC_NO_PAGE;
-        memcpy(m.u.hello.name, "pxrestart", sizeof "pxrestart");
+        snprintf(m.u.hello.name, sizeof m.u.hello.name, "%s", who);
     }
     ssize_t n = send(fd, &m, sizeof m, MSG_DONTWAIT | MSG_NOSIGNAL);
     return n == (ssize_t)sizeof m ? 0 : n < 0 ? -errno : -EIO;
@@ -121,11 +121,11 @@ static int answer_error(int rc, char reason[ASK_REASON_MAX])
 }
 
 /* HELLO, WELCOME, RESTART, REPLY. A feeder that is gone right after it took RESTART has begun. */
-static int converse(int fd, int64_t end_ns, char reason[ASK_REASON_MAX])
+static int converse(int fd, const char *who, int64_t end_ns, char reason[ASK_REASON_MAX])
 {
     struct pxc_message m = {.type = 0};
     int sent = 0;
-    int rc = send_message(fd, PXC_HELLO, REQUEST_HELLO);
+    int rc = send_message(fd, PXC_HELLO, REQUEST_HELLO, who);
     while (rc == 0) {
         rc = receive_message(fd, end_ns, &m);
         if (rc == -ENOTCONN && sent)
@@ -141,19 +141,20 @@ static int converse(int fd, int64_t end_ns, char reason[ASK_REASON_MAX])
         if (m.type == PXC_REPLY && m.request == REQUEST_RESTART)
             return 0;
         if (m.type == PXC_WELCOME && !sent) {
-            rc = send_message(fd, PXC_RESTART, REQUEST_RESTART);
+            rc = send_message(fd, PXC_RESTART, REQUEST_RESTART, who);
             sent = 1;
         }
     }
     return answer_error(rc, reason);
 }
 
-int ask_restart(const struct px_bus_info *info, int64_t timeout_ns, char reason[ASK_REASON_MAX])
+int ask_restart(const struct px_bus_info *info, const char *who, int64_t timeout_ns,
+                char reason[ASK_REASON_MAX])
 {
     int fd = connect_control(info, reason);
     if (fd < 0)
         return fd;
-    int rc = converse(fd, cli_now_ns() + timeout_ns, reason);
+    int rc = converse(fd, who, cli_now_ns() + timeout_ns, reason);
     close(fd);
     return rc;
 }

@@ -1,6 +1,6 @@
 /* The exit code and the one sentence. */
-#ifndef PX_TOOLS_PXSTAT_JUDGE_H
-#define PX_TOOLS_PXSTAT_JUDGE_H
+#ifndef PX_TOOLS_LOOK_JUDGE_H
+#define PX_TOOLS_LOOK_JUDGE_H
 
 #include "snapshot.h"
 
@@ -24,5 +24,8 @@ int feeder_runs(const struct health *health);
 
 /* "OK", "WARNING", "CRITICAL". */
 const char *health_word(int code);
+
+/* "unknown" until it was judged, then "flat", "growing" or "shrinking". */
+const char *trend_name(const struct px_memory_verdict *verdict);
 
 #endif

@@ -174,3 +174,11 @@ const char *health_word(int code)
     static const char *const words[] = {"OK", "WARNING", "CRITICAL", "UNKNOWN"};
     return code >= 0 && code < 4 ? words[code] : "UNKNOWN";
 }
+
+const char *trend_name(const struct px_memory_verdict *verdict)
+{
+    static const char *const names[] = {"unknown", "flat", "growing", "shrinking"};
+    if (verdict->mono_ns == 0 || verdict->trend >= sizeof names / sizeof names[0])
+        return names[0];
+    return names[verdict->trend];
+}

@@ -1,7 +1,8 @@
-/* One look at a bus: everything that pxstat prints, copied once, so that every number on a screen
- * is of the same moment. collect.c fills it, judge.c judges it, the rest only prints. */
-#ifndef PX_TOOLS_PXSTAT_SNAPSHOT_H
-#define PX_TOOLS_PXSTAT_SNAPSHOT_H
+/* One look at a bus: everything that pxstat prints and pxmon serves, copied once, so that every
+ * number on a screen is of the same moment. collect.c fills it, judge.c judges it, look_json.c
+ * writes it as JSON. */
+#ifndef PX_TOOLS_LOOK_SNAPSHOT_H
+#define PX_TOOLS_LOOK_SNAPSHOT_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -21,7 +22,9 @@ struct latency {
 };
 
 struct conn {
+    uint32_t place; /* in the table of the segment: its own as long as it lives */
     struct px_conn_info info;
+    uint64_t buckets[PX_LATENCY_BUCKETS]; /* of receipt to publication, see px/info.h */
     struct latency latency;
 };
 
@@ -47,8 +50,16 @@ struct snapshot {
 int snapshot_take(struct snapshot *s, px_bus *bus);
 void snapshot_free(struct snapshot *s);
 
-/* Percentiles of the histogram of px/info.h. Pure. */
+/* Lower bound of bucket b of the histogram of px/info.h, which is the upper one of b - 1. Pure. */
+double latency_bound_ns(unsigned b);
+
+/* Percentiles of that histogram. Pure. */
 struct latency latency_of(const uint64_t buckets[PX_LATENCY_BUCKETS], uint64_t max_ns);
+
+/* The same attachment in another snapshot of the bus, or NULL: a later process may have its number.
+ */
+const struct px_reader_info *snapshot_reader(const struct snapshot *s,
+                                             const struct px_reader_info *reader);
 
 /* Does somebody want this symbol: a reader, or the feeder's own list? */
 int symbol_wanted(const struct px_symbol_info *symbol);

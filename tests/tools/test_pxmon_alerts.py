@@ -1,0 +1,139 @@
+"""Alerts of pxmon: a command that is run and a receiver that is posted to, on real changes of level."""
+import http.server
+import json
+import sqlite3
+import threading
+
+import pytest
+
+from px_tools import STALE, bus_name, tool, until
+from px_tools import writer  # noqa: F401  (fixture)
+from pxmon import mon  # noqa: F401  (fixture)
+
+SYMBOL = "binance:BTCUSDT"
+
+
+class Receiver:
+    """A webhook's other end. `statuses`: what to answer, in turn; then 200."""
+
+    def __init__(self):
+        self.got, self.statuses = [], []
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["content-length"]))
+                outer.got.append((self.path, dict(self.headers), json.loads(body)))
+                self.send_response(outer.statuses.pop(0) if outer.statuses else 200)
+                self.send_header("Content-Length", "2")
+                self.end_headers()
+                self.wfile.write(b"ok")
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/hook?to=me"
+        self.thread = threading.Thread(target=self.server.serve_forever)
+        self.thread.start()
+
+    def kinds(self):
+        return [(x["kind"], x["level"]) for _, _, x in self.got]
+
+    def end(self):
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+
+
+@pytest.fixture
+def receiver():
+    r = Receiver()
+    yield r
+    r.end()
+
+
+def healthy(w):
+    w.say(f"bind {SYMBOL}", f"pin {SYMBOL} 2 3", f"quality {SYMBOL} 0 0", f"trade {SYMBOL} 1.0 2.0")
+
+
+def test_a_change_is_posted_with_its_sentence(mon, writer, receiver):  # noqa: F811
+    healthy(writer)
+    m = mon(writer.bus, "--alert-url", receiver.url, "--alert-interval", "1")
+    m.ready(200)
+    writer.say(f"quality {SYMBOL} {STALE} 4")
+    until(lambda: receiver.got, m.said)
+    path, headers, body = receiver.got[0]
+    assert path == "/hook?to=me" and headers["content-type"] == "application/json"
+    assert body["bus"] == writer.bus and body["time"] > 1600000000
+    assert (body["kind"], body["level"], body["before"]) == ("staleness", "warning", "ok")
+    assert f"{SYMBOL} is stale" in body["text"]
+    writer.say(f"quality {SYMBOL} 0 0")
+    until(lambda: ("staleness", "ok") in receiver.kinds(), m.said)
+
+
+def test_the_command_gets_the_json_and_the_words(mon, writer, tmp_path):  # noqa: F811
+    healthy(writer)
+    out = tmp_path / "told"
+    command = f'{{ cat; echo "$PX_ALERT_BUS $PX_ALERT_KIND $PX_ALERT_LEVEL $PX_ALERT_TEXT"; }} > {out}.new && mv {out}.new {out}'
+    m = mon(writer.bus, "--alert-command", command)
+    m.ready(200)
+    writer.kill()
+    until(out.exists, m.said)
+    line, words = out.read_text(encoding="utf-8").splitlines()
+    body = json.loads(line)
+    assert (body["kind"], body["level"]) == ("feeder", "critical") and "the feeder is gone" in body["text"]
+    assert words == f"{writer.bus} feeder critical {body['text']}"
+
+
+def test_each_kind_is_told(mon, writer, receiver):  # noqa: F811
+    healthy(writer)
+    writer.say("reader 0 42 slow 1 0 0", "conn 0 binance ws://x 6 0 1 fine")
+    m = mon(writer.bus, "--alert-url", receiver.url)
+    m.ready(200)
+    writer.say("conn 0 binance ws://x 8 1 1 HTTP 429", "reader 0 42 slow 1 0 77",
+               "verdict 2 0 90000000 990000 2 7200", f"quality {SYMBOL} {STALE} 4")
+    wanted = {("breaker", "warning"), ("loss", "warning"), ("growth", "critical"), ("staleness", "warning")}
+    until(lambda: wanted <= set(receiver.kinds()), lambda: f"{receiver.kinds()}\n{m.said()}")
+    writer.kill()
+    until(lambda: ("feeder", "critical") in receiver.kinds(), m.said)
+    # once each: the interval is a minute
+    assert len(receiver.got) == len(set(receiver.kinds()))
+
+
+def test_a_receiver_that_fails_is_asked_again(mon, receiver):  # noqa: F811
+    receiver.statuses = [500, 503]
+    m = mon(bus_name(), "--alert-url", receiver.url)
+    until(lambda: len(receiver.got) == 3, m.said)
+    assert len({json.dumps(b) for _, _, b in receiver.got}) == 1
+    assert "not taken" not in m.said()
+
+
+def test_a_receiver_that_is_not_there_is_said_and_harms_nothing(mon):  # noqa: F811
+    m = mon(bus_name(), "--alert-url", "http://127.0.0.1:9/hook")
+    until(lambda: "the alert is not taken" in m.said(), m.said, 40)
+    assert m.ask("/healthz").status == 200
+
+
+def test_a_command_that_fails_is_said(mon):  # noqa: F811
+    m = mon(bus_name(), "--alert-command", "exit 3")
+    until(lambda: "alert-command: ended with 3" in m.said(), m.said)
+
+
+def test_alerts_are_in_the_history(mon):  # noqa: F811
+    m = mon(bus_name())
+
+    def events():
+        connection = sqlite3.connect(f"file:{m.db}?mode=ro", uri=True, timeout=20)
+        try:
+            return connection.execute("SELECT bus, kind, level, before, text FROM event").fetchall()
+        finally:
+            connection.close()
+    found = until(events, m.said)
+    assert found[0][:4] == (m.bus, "feeder", "critical", "ok") and "no such bus" in found[0][4]
+
+
+def test_an_address_that_cannot_be_posted_to_is_usage():
+    for url in ("ftp://x/", "nothing", "http://", "/path", ""):
+        done = tool("pxmon", "--alert-url", url, bus=bus_name())
+        assert done.returncode == 2, url

@@ -1,0 +1,29 @@
+/* The bus that is watched: attached as a plain reader, found again when it was removed, looked at
+ * once a second. */
+#ifndef PX_TOOLS_PXMON_SUBJECT_H
+#define PX_TOOLS_PXMON_SUBJECT_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "judge.h"
+#include "snapshot.h"
+
+struct subject {
+    const char *name;
+    px_bus *bus; /* NULL while there is none */
+    ino_t inode; /* of the segment that `bus` was attached to */
+    bool has_now, has_before;
+    struct snapshot now, before; /* the last two looks at one attachment */
+    struct health health;        /* of `now`; HEALTH_UNKNOWN without a bus, state "absent" */
+};
+
+void subject_init(struct subject *s, const char *name);
+
+/* Look now. Afterwards `health` is right, and `now` if has_now. Says on stderr when the bus came
+ * and when it went. Never blocks. */
+void subject_look(struct subject *s);
+
+void subject_free(struct subject *s);
+
+#endif

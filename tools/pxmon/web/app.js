@@ -1,0 +1,186 @@
+// The dashboard: numbers that pxmon sends each second, put into the page. Nothing here is computed that
+// pxstat computes too; texts come from venues and readers and are only ever set as text.
+import {Charts} from "/charts.js";
+import {bytes, duration, grouped} from "/format.js";
+import {Tables} from "/tables.js";
+
+const $ = id => document.getElementById(id);
+const meta = name => document.querySelector(`meta[name="${name}"]`).content;
+const LEVELS = ["good", "warn", "bad", "bad"];
+const RETRY_MS = [500, 1000, 2000, 5000];
+const SILENT_MS = 5000;
+
+const charts = new Charts();
+const tables = new Tables($("tables"));
+let state = null, restart = {phase: "idle"}, announced = "", tries = 0, lastMessage = 0, socket = null;
+
+function text(id, value) {
+  const element = $(id);
+  if (element.textContent !== value)
+    element.textContent = value;
+}
+
+function level(id, value) {
+  $(id).dataset.level = value;
+}
+
+// For screen readers, and only when something changed for the worse or the better.
+function announce(health) {
+  const now = `${health.word} ${health.state}`;
+  if (announced !== "" && announced !== now)
+    text("announce", `The bus is now ${health.word.toLowerCase()}: ${health.text}`);
+  announced = now;
+}
+
+function showHealth(health) {
+  level("health", LEVELS[health.code]);
+  text("health-word", health.word);
+  text("health-text", health.text);
+  document.title = `${health.word} – px ${state.bus}`;
+  announce(health);
+}
+
+function growthLevel(memory) {
+  if (memory.growth_mb_per_hour === null)
+    return "unknown";
+  if (memory.trend !== "growing" || memory.growth_mb_per_hour < 1)
+    return "good";
+  return memory.growth_mb_per_hour < 50 ? "warn" : "bad";
+}
+
+function showMemory(memory) {
+  text("memory", bytes(memory.rss_bytes));
+  text("memory-note", `${bytes(memory.heap_bytes)} reserved, ${bytes(memory.shm_bytes)} shared`);
+  const growth = memory.growth_mb_per_hour;
+  level("growth-card", growthLevel(memory));
+  text("growth", growth === null ? "not judged yet" : `${growth.toFixed(2)} MB/h`);
+  const limit = memory.time_to_limit_s === null ? "" : `, limit in ${duration(memory.time_to_limit_s * 1000)}`;
+  text("growth-note", growth === null ? "" : memory.trend + (memory.owner ? `: ${memory.owner}` : "") + limit);
+}
+
+function showCards(stat, row) {
+  showMemory(stat.memory);
+  const stale = stat.subscriptions.filter(s => s.state === "stale" || s.state === "gap").length;
+  text("subscriptions", grouped(stat.subscriptions.length));
+  text("subscriptions-note", stale === 0 ? "none stale" : `${stale} stale or in gap`);
+  const live = stat.connections.filter(c => c.state === "live").length, all = stat.connections.length;
+  const open = stat.connections.filter(c => c.breaker === "open").length;
+  text("connections", `${live} of ${all} live`);
+  text("connections-note", open === 0 ? "" : `${open} breakers open`);
+  level("connections-card", open > 0 ? "bad" : live < all ? "warn" : all > 0 ? "good" : "unknown");
+  text("feeder-state", stat.feeder.state);
+  text("feeder-note", `epoch ${stat.bus.epoch}, pid ${stat.feeder.pid}, up ${duration(stat.feeder.uptime_s * 1000)}`);
+  level("feeder-card", ["live", "idle"].includes(stat.feeder.state) ? "good" : "bad");
+  text("ticks", row.ticks_per_s === null ? "–" : `${grouped(row.ticks_per_s)}/s`);
+  text("ticks-note", `${grouped(stat.bus.sequence)} in all, heartbeat ${stat.feeder.heartbeat_age_ms} ms ago`);
+}
+
+function clearCards() {
+  for (const id of ["memory", "growth", "subscriptions", "connections", "ticks"])
+    text(id, "–");
+  for (const id of ["memory-note", "growth-note", "subscriptions-note", "connections-note", "feeder-note", "ticks-note"])
+    text(id, "");
+  text("feeder-state", "no bus");
+  for (const id of ["growth-card", "connections-card", "feeder-card"])
+    level(id, "unknown");
+}
+
+// -- restart --
+
+const STEPS = ["asked", "waiting", "warming"];
+
+function showRestart(now) {
+  if (now.phase !== "idle")
+    $("restart-progress").hidden = false;
+  restart = now;
+  const at = STEPS.indexOf(now.phase);
+  STEPS.forEach((step, i) => {
+    const done = now.phase === "done" || (at >= 0 && i < at);
+    $(`step-${step}`).dataset.level = done ? "good" : "";
+    if (i === at)
+      $(`step-${step}`).setAttribute("aria-current", "step");
+    else
+      $(`step-${step}`).removeAttribute("aria-current");
+  });
+  text("restart-text", now.text ?? "");
+  $("restart-text").dataset.level = now.phase === "done" ? "good" : now.phase === "failed" ? "bad" : "";
+  enableRestart();
+}
+
+function enableRestart() {
+  const busy = STEPS.includes(restart.phase);
+  $("restart").disabled = meta("px-restart") === "off" || busy || state === null || state.stat === null;
+  if (meta("px-restart") === "off")
+    $("restart").title = "this pxmon is read-only";
+}
+
+async function sendRestart() {
+  const secret = meta("px-restart") === "token" ? $("restart-token").value.trim() : meta("px-secret");
+  $("restart-token").value = "";
+  $("restart-dialog").close();
+  try {
+    const reply = await fetch("/api/restart", {method: "POST", headers: {Authorization: `Bearer ${secret}`}});
+    if (!reply.ok)
+      showRestart({phase: "failed", text: (await reply.text()).trim()});
+  } catch {
+    showRestart({phase: "failed", text: "pxmon does not answer"});
+  }
+}
+
+function prepareRestart() {
+  $("dialog-token").hidden = meta("px-restart") !== "token";
+  $("restart").addEventListener("click", () => $("restart-dialog").showModal());
+  $("restart-cancel").addEventListener("click", () => $("restart-dialog").close());
+  $("restart-confirm").addEventListener("click", sendRestart);
+}
+
+// -- the stream --
+
+function take(message) {
+  if (message.restart)
+    showRestart(message.restart);
+  if (!message.health)
+    return;
+  state = message;
+  text("bus", message.bus);
+  showHealth(message.health);
+  const row = Object.fromEntries(message.columns.map((name, i) => [name, message.row[i]]));
+  if (message.stat === null)
+    clearCards();
+  else
+    showCards(message.stat, row);
+  tables.show(message.stat);
+  charts.add(message.columns, message.row);
+  enableRestart();
+}
+
+function connect() {
+  const scheme = location.protocol === "https:" ? "wss" : "ws";
+  socket = new WebSocket(`${scheme}://${location.host}/live`, "px-live");
+  socket.addEventListener("message", event => {
+    tries = 0;
+    lastMessage = performance.now();
+    text("link", "live");
+    level("link", "good");
+    take(JSON.parse(event.data));
+  });
+  socket.addEventListener("close", () => {
+    text("link", "pxmon does not answer, numbers are old");
+    level("link", "bad");
+    setTimeout(connect, RETRY_MS[Math.min(tries++, RETRY_MS.length - 1)]);
+  });
+}
+
+// A connection that is up and brings nothing is no connection.
+setInterval(() => {
+  if (socket !== null && socket.readyState === WebSocket.OPEN && performance.now() - lastMessage > SILENT_MS) {
+    lastMessage = performance.now();
+    socket.close();
+  }
+}, 1000);
+
+for (const input of document.querySelectorAll('input[name="range"]'))
+  input.addEventListener("change", () => charts.load(Number(input.value)));
+prepareRestart();
+charts.load(Number(document.querySelector('input[name="range"]:checked').value));
+connect();
