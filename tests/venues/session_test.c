@@ -190,7 +190,7 @@ T_TEST(an_undisturbed_session_gives_every_top_and_refuses_nothing)
 T_TEST(a_disturbed_session_never_gives_a_wrong_price_and_is_right_again_after_its_snapshots)
 {
     static struct session s;
-    for (uint64_t seed = 0; seed < 60; seed++)
+    for (uint64_t seed = 0; seed < 40; seed++)
         for (size_t i = 0; i < session_form_count; i++) {
             uint64_t chances = seed * 1000 + i;
             struct run r;
@@ -367,7 +367,7 @@ static void check_recorded(const struct px_venue *venue, const char *name)
     T_TRUE(c->count > 20);
     c->noting = false;
     size_t all = c->run.quotes;
-    for (uint64_t seed = 0; seed < 20; seed++) {
+    for (uint64_t seed = 0; seed < 8; seed++) {
         uint64_t chances = seed;
         c->run.quotes = 0;
         receive_all(c, &chances);
