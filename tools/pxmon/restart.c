@@ -80,6 +80,7 @@ int restart_begin(struct restart *r, const struct subject *s)
         return -ENOENT;
     r->epoch_before = r->epoch = r->info.epoch;
     r->start_ns = cli_now_ns();
+    r->wanted = s->health.subscribed;
     if (start_thread(r) < 0)
         return -EAGAIN;
     go(r, RESTART_ASKED, "the feeder was asked");
@@ -122,16 +123,17 @@ static void await_epoch(struct restart *r, const struct subject *s)
     go(r, RESTART_WARMING, text);
 }
 
-/* A snapshot of the new epoch with a live symbol, or with none that anybody wants. */
+/* A snapshot of the new epoch with a live symbol, or with none where nobody wanted one before: a
+ * feeder that has just begun does not know yet what is wanted. */
 static void await_prices(struct restart *r, const struct subject *s)
 {
     char text[128];
     if (!s->has_now || s->now.bus.epoch < r->epoch)
         return;
-    if (s->health.subscribed > 0 && s->health.of_quality[PX_LIVE] == 0)
+    if (r->wanted > 0 && s->health.of_quality[PX_LIVE] == 0)
         return;
     double seconds = (double)(cli_now_ns() - r->start_ns) / 1e9;
-    if (s->health.subscribed == 0)
+    if (r->wanted == 0)
         snprintf(text, sizeof text, "epoch %llu runs after %.1f s, nothing is subscribed",
                  (unsigned long long)r->epoch, seconds);
     else

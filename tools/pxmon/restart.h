@@ -23,6 +23,7 @@ struct restart {
     char text[320]; /* one sentence about it */
     uint64_t epoch_before, epoch;
     int64_t start_ns;
+    size_t wanted;             /* symbols that somebody wanted before */
     int answer_in, answer_out; /* a pipe: the thread writes what came of it */
     pthread_t thread;
     struct px_bus_info info; /* of the bus, for the thread */
