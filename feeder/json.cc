@@ -15,8 +15,9 @@ namespace od = simdjson::ondemand;
 
 static_assert(JSON_PADDING >= simdjson::SIMDJSON_PADDING, "simdjson may read so far");
 
-/* All that C++ allocates in the program is the parser's: these replace the library's own, which its
- * other forms call. Who cannot do without memory ends here, as exceptions are off. */
+/* All that C++ allocates in the program is the parser's: these replace the library's own. Every
+ * form that is used stands here: a sanitizer has others of its own. Who cannot do without memory
+ * ends here, as exceptions are off. */
 void *operator new(size_t size)
 {
     void *p = account_realloc(PX_OWNER_JSON, nullptr, size == 0 ? 1 : size);
@@ -33,6 +34,21 @@ void *operator new(size_t size, const std::nothrow_t &) noexcept
 void *operator new[](size_t size, const std::nothrow_t &) noexcept
 {
     return account_realloc(PX_OWNER_JSON, nullptr, size == 0 ? 1 : size);
+}
+
+void *operator new[](size_t size)
+{
+    return operator new(size);
+}
+
+void operator delete[](void *p) noexcept
+{
+    account_realloc(PX_OWNER_JSON, p, 0);
+}
+
+void operator delete[](void *p, size_t) noexcept
+{
+    account_realloc(PX_OWNER_JSON, p, 0);
 }
 
 void operator delete(void *p) noexcept
