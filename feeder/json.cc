@@ -15,50 +15,75 @@ namespace od = simdjson::ondemand;
 
 static_assert(JSON_PADDING >= simdjson::SIMDJSON_PADDING, "simdjson may read so far");
 
-/* All that C++ allocates in the program is the parser's: these replace the library's own. Every
- * form that is used stands here: a sanitizer has others of its own. Who cannot do without memory
- * ends here, as exceptions are off. */
-void *operator new(size_t size)
+/* All that C++ allocates in the program is the parser's. Every form is replaced, not only those
+ * that the others call: sanitizers bring their own of each. Who cannot do without memory ends here,
+ * as exceptions are off. */
+static void *take(size_t size)
 {
-    void *p = account_realloc(PX_OWNER_JSON, nullptr, size == 0 ? 1 : size);
+    return account_realloc(PX_OWNER_JSON, nullptr, size == 0 ? 1 : size);
+}
+
+static void *take_or_end(size_t size)
+{
+    void *p = take(size);
     if (p == nullptr)
         abort();
     return p;
 }
 
-void *operator new(size_t size, const std::nothrow_t &) noexcept
+static void give(void *p)
 {
-    return account_realloc(PX_OWNER_JSON, nullptr, size == 0 ? 1 : size);
+    account_realloc(PX_OWNER_JSON, p, 0);
 }
 
-void *operator new[](size_t size, const std::nothrow_t &) noexcept
+void *operator new(size_t size)
 {
-    return account_realloc(PX_OWNER_JSON, nullptr, size == 0 ? 1 : size);
+    return take_or_end(size);
 }
 
 void *operator new[](size_t size)
 {
-    return operator new(size);
+    return take_or_end(size);
 }
 
-void operator delete[](void *p) noexcept
+void *operator new(size_t size, const std::nothrow_t &) noexcept
 {
-    account_realloc(PX_OWNER_JSON, p, 0);
+    return take(size);
 }
 
-void operator delete[](void *p, size_t) noexcept
+void *operator new[](size_t size, const std::nothrow_t &) noexcept
 {
-    account_realloc(PX_OWNER_JSON, p, 0);
+    return take(size);
 }
 
 void operator delete(void *p) noexcept
 {
-    account_realloc(PX_OWNER_JSON, p, 0);
+    give(p);
+}
+
+void operator delete[](void *p) noexcept
+{
+    give(p);
 }
 
 void operator delete(void *p, size_t) noexcept
 {
-    account_realloc(PX_OWNER_JSON, p, 0);
+    give(p);
+}
+
+void operator delete[](void *p, size_t) noexcept
+{
+    give(p);
+}
+
+void operator delete(void *p, const std::nothrow_t &) noexcept
+{
+    give(p);
+}
+
+void operator delete[](void *p, const std::nothrow_t &) noexcept
+{
+    give(p);
 }
 
 namespace
