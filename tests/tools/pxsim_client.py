@@ -93,7 +93,7 @@ def upgrade_request(path):
 
 
 def run(coroutine):
-    asyncio.run(asyncio.wait_for(coroutine, DEADLINE_S))
+    return asyncio.run(asyncio.wait_for(coroutine, DEADLINE_S))
 
 
 def refused(*args):
