@@ -26,8 +26,8 @@ int decode_give_refusal(struct decode *d)
     decode_give(d, &(struct venue_event){.type = VENUE_BAD,
                                          .text = d->refusal.text,
                                          .text_len = (uint32_t)strlen(d->refusal.text),
-                                         .symbol = d->refusal.who.at,
-                                         .symbol_len = (uint16_t)d->refusal.who.len,
+                                         .symbol = d->refusal.symbol,
+                                         .symbol_len = d->refusal.symbol_len,
                                          .error = d->refusal.error});
     d->refusal = (struct refusal){0};
     return -EBADMSG;

@@ -38,6 +38,9 @@ int refuse(struct refusal *r, const char *error, const char *format, ...)
     vsnprintf(r->text + at, sizeof r->text - (size_t)at, format, args);
     va_end(args);
     r->error = error;
+    r->symbol_len = (uint16_t)(r->who.len <= sizeof r->symbol ? r->who.len : 0);
+    if (r->symbol_len > 0)
+        memcpy(r->symbol, r->who.at, r->symbol_len);
     return -EBADMSG;
 }
 

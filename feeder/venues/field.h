@@ -28,6 +28,8 @@ struct refusal {
     struct json_text who;
     const char *error; /* REFUSED_*; NULL: none yet */
     char text[REFUSAL_MAX];
+    char symbol[PX_SYMBOL_MAX]; /* `who` as it was then: what it points to may be gone later */
+    uint16_t symbol_len;
 };
 
 /* Write the sentence "what of who: ...", for print. Returns -EBADMSG. */
