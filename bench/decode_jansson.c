@@ -13,7 +13,7 @@ static void decode_open(int argc, char **argv)
 static inline int decode_frame(const char *frame, size_t len)
 {
     json_error_t error;
-    json_t *root = json_loadb(frame, len, JSON_DISABLE_EOF_CHECK, &error);
+    json_t *root = json_loadb(frame, len, JSON_DISABLE_EOF_CHECK | JSON_DECODE_INT_AS_REAL, &error);
     if (root == NULL)
         return -1;
     const json_t *data = json_object_get(root, "data");
