@@ -111,16 +111,15 @@ static void open_missing(struct fleet *f, uint32_t venue, uint32_t shard, uint32
 #define OVERLAP_NS INT64_C(2000000000)
 
 /* A link that leaves is done when another has taken over, and when it is lost before that. */
-static bool relieved(const struct fleet *f, const struct link *l)
+static bool relieved(const struct fleet *f, const struct link *l, int64_t now_ns)
 {
-    int64_t now = now_mono_ns();
     if (!l->leaving)
         return false;
     if (l->conn.state != PX_CONN_LIVE)
         return true;
     for (uint32_t i = 0; i < SUBS_LINKS_MAX; i++)
         if (carries(&f->link[i], l->venue_index, l->shard, l->route) && !f->link[i].leaving &&
-            link_steady(&f->link[i], now, OVERLAP_NS))
+            link_steady(&f->link[i], now_ns, OVERLAP_NS))
             return true;
     return false;
 }
@@ -147,9 +146,9 @@ static void plan_ends(struct fleet *f, int64_t now_ns)
     }
 }
 
-static void reconcile(struct fleet *f, struct link *l)
+static void reconcile(struct fleet *f, struct link *l, int64_t now_ns)
 {
-    bool want = wanted(f, l->venue_index, l->shard, l->route) && !relieved(f, l);
+    bool want = wanted(f, l->venue_index, l->shard, l->route) && !relieved(f, l, now_ns);
     if (want != l->conn.wanted)
         link_want(l, want);
     if (!want && link_idle(l)) {
@@ -163,7 +162,7 @@ void fleet_pump(struct fleet *f, int64_t now_ns)
     plan_ends(f, now_ns);
     for (uint32_t i = 0; i < SUBS_LINKS_MAX; i++)
         if (f->link[i].used)
-            reconcile(f, &f->link[i]);
+            reconcile(f, &f->link[i], now_ns);
     for (uint32_t v = 0; v < venue_count; v++)
         for (uint32_t s = 0; s < subs_shards(f->shared.subs, v); s++)
             for (uint32_t r = 0; r < subs_routes(f->shared.subs, v); r++)
