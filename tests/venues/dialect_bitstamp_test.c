@@ -1,5 +1,5 @@
 /* What Bitstamp is asked, and which names are symbols there. */
-#include "t.h"
+#include "asked.h"
 
 #include <errno.h>
 
@@ -10,12 +10,8 @@ static const struct px_venue *const venue = &px_venue_bitstamp;
 
 static const char *asked(bool on, const struct venue_wish *wishes, size_t count, size_t *taken)
 {
-    static char out[8192];
     const struct venue_request request = {on, 42, wishes, count};
-    int len = venue->subscribe(&request, out, sizeof out, taken);
-    T_TRUE(len >= 0 && (size_t)len < sizeof out);
-    T_EQ(len == 0 ? 0 : strlen(out), len);
-    return len == 0 ? "" : out;
+    return asked_of(venue, &request, 8192, taken);
 }
 
 static int check(const char *native)

@@ -1,5 +1,5 @@
 /* What Deribit is asked, which names are symbols there, and what its answers leave out. */
-#include "t.h"
+#include "asked.h"
 
 #include <errno.h>
 
@@ -12,12 +12,8 @@ static const struct px_venue *const venue = &px_venue_deribit;
 
 static const char *asked(bool on, const struct venue_wish *wishes, size_t count, size_t *taken)
 {
-    static char out[65536];
     const struct venue_request request = {on, 7, wishes, count};
-    int len = venue->subscribe(&request, out, sizeof out, taken);
-    T_TRUE(len >= 0 && (size_t)len < sizeof out);
-    T_EQ(len == 0 ? 0 : strlen(out), len);
-    return len == 0 ? "" : out;
+    return asked_of(venue, &request, 65536, taken);
 }
 
 static int check(const char *native)

@@ -1,5 +1,5 @@
 /* What Kraken is asked, and how it answers. */
-#include "t.h"
+#include "asked.h"
 
 #include <errno.h>
 
@@ -45,12 +45,8 @@ T_TEST(each_kind_of_a_wish_is_a_stream)
 
 static const char *asked(bool on, const struct venue_wish *wishes, size_t count, size_t *taken)
 {
-    static char out[16384];
     const struct venue_request request = {on, 42, wishes, count};
-    int len = KRAKEN->subscribe(&request, out, sizeof out, taken);
-    T_TRUE(len >= 0 && (size_t)len < sizeof out);
-    T_EQ(len == 0 ? 0 : strlen(out), len);
-    return len == 0 ? "" : out;
+    return asked_of(KRAKEN, &request, 16384, taken);
 }
 
 T_TEST(wishes_of_one_kind_become_one_message_of_their_channel)

@@ -1,5 +1,5 @@
 /* The table of venues, names of symbols, and what Binance is asked. */
-#include "t.h"
+#include "asked.h"
 
 #include <errno.h>
 
@@ -88,12 +88,8 @@ T_TEST(a_symbol_is_a_known_venue_and_a_name_as_that_venue_writes_it)
 
 static const char *asked(bool on, const struct venue_wish *wishes, size_t count, size_t *taken)
 {
-    static char out[16384];
     const struct venue_request request = {on, 42, wishes, count};
-    int len = binance()->subscribe(&request, out, sizeof out, taken);
-    T_TRUE(len >= 0 && (size_t)len < sizeof out);
-    T_EQ(len == 0 ? 0 : strlen(out), len);
-    return len == 0 ? "" : out;
+    return asked_of(binance(), &request, 16384, taken);
 }
 
 T_TEST(wishes_become_one_message_of_lower_case_streams)
