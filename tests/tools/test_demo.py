@@ -12,7 +12,7 @@ def left_over(bus):
 
 
 def environment(bus):
-    return {**os.environ, "PX_DEMO_BUS": bus, "PX_BUILD_DIR": str(BUILD), "PX_DEMO_SECONDS": "1"}
+    return {**os.environ, "PX_DEMO_BUS": bus, "PX_BUILD_DIR": str(BUILD), "PX_DEMO_SECONDS": "3"}
 
 
 def processes_of(bus):
@@ -25,7 +25,7 @@ def test_without_a_terminal_it_prints_screens_and_leaves_nothing():
     done = subprocess.run([SOURCE / "scripts" / "demo"], env=environment(bus), capture_output=True,
                           stdin=subprocess.DEVNULL, text=True, timeout=110, check=False)
     assert done.returncode == 0, done.stderr
-    assert f"bus {bus}  live" in done.stdout and "symbols are live" in done.stdout
+    assert f"bus {bus}  live" in done.stdout and "symbols are live" in done.stdout, done.stdout
     assert left_over(bus) == [] and processes_of(bus) == []
 
 
