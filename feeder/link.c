@@ -176,12 +176,10 @@ static void send_beside(struct link *l, const char *text, size_t len, int64_t no
 
 static void greet(struct link *l, int64_t now_ns)
 {
-    char text[LINK_BESIDE_MAX];
-    int n = l->venue->hello != NULL ? l->venue->hello(text, sizeof text) : 0;
-    if (n <= 0)
+    if (l->venue->hello == NULL)
         return;
     l->hello_waits = l->venue->hello_answer ? 1 : 0;
-    send_beside(l, text, (size_t)n, now_ns);
+    send_beside(l, l->venue->hello, strlen(l->venue->hello), now_ns);
 }
 
 static void open_subscriptions(struct link *l)
@@ -526,13 +524,10 @@ void link_pump(struct link *l, int64_t now_ns)
 
 static void keepalive(struct link *l, int64_t now_ns)
 {
-    char text[LINK_BESIDE_MAX];
     if (l->venue->keepalive == NULL || now_ns < l->keepalive_ns)
         return;
     l->keepalive_ns = now_ns + (int64_t)l->venue->keepalive_ms * MS;
-    int n = l->venue->keepalive(text, sizeof text);
-    if (n > 0)
-        send_beside(l, text, (size_t)n, now_ns);
+    send_beside(l, l->venue->keepalive, strlen(l->venue->keepalive), now_ns);
 }
 
 void link_tick(struct link *l, int64_t now_ns)

@@ -17,7 +17,6 @@
 #include "ws.h"
 
 #define LINK_MESSAGE_MAX (8u * 1024)           /* of one subscribe message */
-#define LINK_BESIDE_MAX  512                   /* of a greeting or keepalive */
 #define LINK_SEND_BYTES  (32u * 1024)          /* what the socket has not taken yet */
 #define LINK_TLS_BYTES   (2u * TLS_BUFFER_MIN) /* encrypted, of each direction */
 /* A message that inflates to more goes on in the large buffer. */

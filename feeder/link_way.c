@@ -46,8 +46,8 @@ int link_set_endpoint(struct link *l, uint32_t n)
         log_error(l->venue->name, "endpoint %s: %s", text, error);
         return -EINVAL;
     }
-    if (!url.has_path && l->venue->path(l->route, url.path, sizeof url.path) < 0)
-        return -EINVAL;
+    if (!url.has_path)
+        snprintf(url.path, sizeof url.path, "%s", l->venue->paths[l->route]);
     const char *proxy = config_proxy(config, l->venue, &url);
     if (proxy != NULL && proxy_parse(proxy, &l->proxy, &why) < 0) {
         log_error(l->venue->name, "proxy: %s", why);

@@ -160,14 +160,14 @@ struct px_venue {
 
     uint32_t answers;  /* enum venue_answers */
     bool one_kind;     /* a subscribe message is for one kind: wishes are offered so */
-    bool hello_answer; /* what hello() sent is answered by an ack without a number, not to be
+    bool hello_answer; /* what hello sent is answered by an ack without a number, not to be
                           mistaken for that of a subscription */
     bool binary;       /* its texts come in binary messages */
     bool partial;      /* its quotes or tickers may have `unchanged` decimals: fold.h keeps those of
                           every symbol, from the first complete one on */
 
     /* Routes: 0 and 1 mean that every kind comes over one connection. Else route_kinds[r] are those
-     * of path(r). */
+     * of paths[r]. */
     uint32_t routes;
     uint32_t route_kinds[VENUE_ROUTES_MAX];
 
@@ -177,13 +177,11 @@ struct px_venue {
     /* How many streams a wish is. Mandatory. */
     uint32_t (*streams)(const struct venue_wish *wish);
 
-    /* Path and query to append to an endpoint without a path. Returns the length, or -ENOSPC.
-     * Mandatory. */
-    int (*path)(uint32_t route, char *out, size_t cap);
+    /* Path and query of each route, appended to an endpoint without a path. Mandatory. */
+    const char *paths[VENUE_ROUTES_MAX];
 
-    /* A message that goes out before the first subscription of a connection. Returns the length, or
-     * -ENOSPC. NULL: none. */
-    int (*hello)(char *out, size_t cap);
+    /* A message that goes out before the first subscription of a connection. NULL: none. */
+    const char *hello;
 
     /* Write one message for as many wishes as fit its limits and `cap`; *taken says how many.
      * Returns the length; 0 if those taken are no stream here; -ENOSPC if not even the first fits.
@@ -199,8 +197,8 @@ struct px_venue {
     /* What a book of this venue must give for its frames' checksums. NULL: they have none. */
     uint32_t (*book_checksum)(const struct book *book);
 
-    /* Client keepalive: write the venue's own ping message, or NULL if WebSocket pings suffice. */
-    int (*keepalive)(char *out, size_t cap);
+    /* The venue's own ping message; NULL: WebSocket pings suffice. */
+    const char *keepalive;
     uint32_t keepalive_ms; /* interval of it; 0 none */
 };
 

@@ -64,7 +64,7 @@ const struct px_venue px_venue_binance = {
     .urls = {"wss://stream.binance.com:443", "wss://data-stream.binance.vision"},
     SPOT_LIMITS,
     .silence_ms = SILENCE_MS,
-    .path = binance_path_micros,
+    .paths = {"/stream?timeUnit=MICROSECOND"},
     .on_text = binance_on_text,
 };
 
@@ -74,7 +74,7 @@ const struct px_venue px_venue_binance_us = {
     .url = "wss://stream.binance.us:9443",
     SPOT_LIMITS,
     .silence_ms = LONG_SILENCE_MS,
-    .path = binance_path,
+    .paths = {"/stream"},
     .on_text = binance_us_on_text,
 };
 
@@ -84,7 +84,7 @@ const struct px_venue px_venue_binance_tr = {
     .url = "wss://stream-cloud.binance.tr",
     SPOT_LIMITS,
     .silence_ms = LONG_SILENCE_MS,
-    .path = binance_path,
+    .paths = {"/stream"},
     .on_text = binance_tr_on_text,
 };
 
@@ -99,7 +99,7 @@ const struct px_venue px_venue_binance_usdm = {
     .silence_ms = LONG_SILENCE_MS,
     .routes = 2,
     .route_kinds = {PX_QUOTES, PX_TRADES | PX_TICKERS},
-    .path = binance_usdm_path,
+    .paths = {"/public/stream", "/market/stream"},
     .on_text = binance_usdm_on_text,
 };
 
@@ -109,6 +109,6 @@ const struct px_venue px_venue_binance_coinm = {
     .url = "wss://dstream.binance.com",
     FUTURES_LIMITS,
     .silence_ms = LONG_SILENCE_MS,
-    .path = binance_path,
+    .paths = {"/stream"},
     .on_text = binance_coinm_on_text,
 };

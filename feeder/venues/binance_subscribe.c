@@ -66,32 +66,6 @@ uint32_t binance_futures_streams(const struct venue_wish *wish)
     return stream_names(&futures, wish, names);
 }
 
-static int put_path(const char *text, char *out, size_t cap)
-{
-    size_t len = strlen(text);
-    if (cap <= len)
-        return -ENOSPC;
-    memcpy(out, text, len + 1);
-    return (int)len;
-}
-
-int binance_path(uint32_t route, char *out, size_t cap)
-{
-    (void)route;
-    return put_path("/stream", out, cap);
-}
-
-int binance_path_micros(uint32_t route, char *out, size_t cap)
-{
-    (void)route;
-    return put_path("/stream?timeUnit=MICROSECOND", out, cap);
-}
-
-int binance_usdm_path(uint32_t route, char *out, size_t cap)
-{
-    return put_path(route == 0 ? "/public/stream" : "/market/stream", out, cap);
-}
-
 #define REQUEST_MAX 8000 /* longer messages have failed silently */
 
 /* "\"btcusdt@trade\"", comma in front if it is not the first. False: no room. */

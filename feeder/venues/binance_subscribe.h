@@ -18,8 +18,5 @@ int binance_futures_subscribe(const struct venue_request *request, char *out, si
 
 /* Combined streams; the same with all times in microseconds, which spot offers; and those of USD-M
  * by class of data: route 0 is that of book data. */
-int binance_path(uint32_t route, char *out, size_t cap);
-int binance_path_micros(uint32_t route, char *out, size_t cap);
-int binance_usdm_path(uint32_t route, char *out, size_t cap);
 
 #endif

@@ -266,15 +266,6 @@ static uint32_t streams(const struct venue_wish *wish)
     return n;
 }
 
-static int path(uint32_t route, char *out, size_t cap)
-{
-    (void)route;
-    if (cap < 2)
-        return -ENOSPC;
-    memcpy(out, "/", 2);
-    return 1;
-}
-
 /* One channel in a message, so one wish, of one kind (one_kind). A frame of 512 bytes or more ends
  * the connection: no symbol is so long. */
 static int subscribe(const struct venue_request *request, char *out, size_t cap, size_t *taken)
@@ -295,12 +286,6 @@ static int subscribe(const struct venue_request *request, char *out, size_t cap,
     return len;
 }
 
-static int keepalive(char *out, size_t cap)
-{
-    int len = snprintf(out, cap, "{\"event\":\"bts:heartbeat\"}");
-    return (size_t)len < cap ? len : -ENOSPC;
-}
-
 const struct px_venue px_venue_bitstamp = {
     .name = "bitstamp",
     .title = "Bitstamp",
@@ -314,9 +299,9 @@ const struct px_venue px_venue_bitstamp = {
     .one_kind = true,
     .check_symbol = check_symbol,
     .streams = streams,
-    .path = path,
+    .paths = {"/"},
     .subscribe = subscribe,
     .on_text = bitstamp_on_text,
-    .keepalive = keepalive,
+    .keepalive = "{\"event\":\"bts:heartbeat\"}",
     .keepalive_ms = 30000,
 };

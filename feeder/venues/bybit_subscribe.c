@@ -109,31 +109,7 @@ static int linear_subscribe(const struct venue_request *request, char *out, size
     return subscribe(request, 0, out, cap, taken);
 }
 
-static int put_text(const char *text, char *out, size_t cap)
-{
-    size_t len = strlen(text);
-    if (cap <= len)
-        return -ENOSPC;
-    memcpy(out, text, len + 1);
-    return (int)len;
-}
-
-static int spot_path(uint32_t route, char *out, size_t cap)
-{
-    (void)route;
-    return put_text("/v5/public/spot", out, cap);
-}
-
-static int linear_path(uint32_t route, char *out, size_t cap)
-{
-    (void)route;
-    return put_text("/v5/public/linear", out, cap);
-}
-
-static int keepalive(char *out, size_t cap)
-{
-    return put_text("{\"req_id\":\"ping\",\"op\":\"ping\"}", out, cap);
-}
+#define PING "{\"req_id\":\"ping\",\"op\":\"ping\"}"
 
 /* The venue pings nobody, and cuts after 10 min without ping and data. Its answers to our pings are
  * what comes at least: two of them are missed. */
@@ -141,14 +117,14 @@ static int keepalive(char *out, size_t cap)
     .url = "wss://stream.bybit.com:443", .kinds = PX_ALL_KINDS | VENUE_DEPTH,                      \
     .streams_per_conn = STREAMS_MAX, .attempts_per_window = 500, .attempt_window_s = 300,          \
     .silence_ms = 45000, .keepalive_ms = 20000, .answers = VENUE_ANSWERS_REQUEST, .partial = true, \
-    .check_symbol = check_symbol, .streams = streams, .keepalive = keepalive
+    .check_symbol = check_symbol, .streams = streams, .keepalive = PING
 
 const struct px_venue px_venue_bybit = {
     .name = "bybit",
     .title = "Bybit spot",
     BYBIT_COMMON,
     .params_per_request = SPOT_ARGS_MAX,
-    .path = spot_path,
+    .paths = {"/v5/public/spot"},
     .subscribe = spot_subscribe,
     .on_text = bybit_on_text,
 };
@@ -157,7 +133,7 @@ const struct px_venue px_venue_bybit_linear = {
     .name = "bybit_linear",
     .title = "Bybit linear perpetuals and futures",
     BYBIT_COMMON,
-    .path = linear_path,
+    .paths = {"/v5/public/linear"},
     .subscribe = linear_subscribe,
     .on_text = bybit_linear_on_text,
 };

@@ -353,7 +353,7 @@ const struct px_venue px_venue_coinbase = {
     .silence_ms = 60000,
     .check_symbol = coinbase_check_symbol,
     .streams = streams,
-    .path = coinbase_path,
+    .paths = {"/"},
     .subscribe = subscribe,
     .on_text = on_text,
 };

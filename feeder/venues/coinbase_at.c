@@ -422,13 +422,6 @@ static uint32_t streams(const struct venue_wish *wish)
     return n;
 }
 
-/* Without it, subscriptions that bring nothing for a minute are closed by the venue. */
-static int hello(char *out, size_t cap)
-{
-    int len = snprintf(out, cap, "{\"type\":\"subscribe\",\"channel\":\"heartbeats\"}");
-    return len >= 0 && (size_t)len < cap ? len : -ENOSPC;
-}
-
 /* One channel for a message: that of the first wish, and of those after it that want the same. */
 static int subscribe(const struct venue_request *request, char *out, size_t cap, size_t *taken)
 {
@@ -471,8 +464,9 @@ const struct px_venue px_venue_coinbase_at = {
     .hello_answer = true,
     .check_symbol = check_symbol,
     .streams = streams,
-    .path = coinbase_path,
-    .hello = hello,
+    .paths = {"/"},
+    /* Without it, subscriptions that bring nothing for a minute are closed by the venue. */
+    .hello = "{\"type\":\"subscribe\",\"channel\":\"heartbeats\"}",
     .subscribe = subscribe,
     .on_text = on_text,
 };

@@ -20,15 +20,6 @@ int coinbase_check_symbol(const char *native, size_t len)
     return dashes > 0 ? 0 : -EINVAL;
 }
 
-int coinbase_path(uint32_t route, char *out, size_t cap)
-{
-    (void)route;
-    if (cap < sizeof "/")
-        return -ENOSPC;
-    memcpy(out, "/", sizeof "/");
-    return 1;
-}
-
 size_t coinbase_fitting(const struct venue_request *request, size_t room, size_t rest,
                         uint32_t (*streams)(const struct venue_wish *wish))
 {

@@ -13,8 +13,6 @@
  * -EINVAL. */
 int coinbase_check_symbol(const char *native, size_t len);
 
-int coinbase_path(uint32_t route, char *out, size_t cap);
-
 /* How many of the first wishes fit into `room` bytes, each product named once for every stream that
  * streams() counts of its wish; `rest` bytes of the message are something else. */
 size_t coinbase_fitting(const struct venue_request *request, size_t room, size_t rest,

@@ -425,7 +425,7 @@ static int take_answer(struct decode *d, const struct decode_fields *root)
     return 0;
 }
 
-/* What the venue sends since hello(): "heartbeat" says that it is there, "test_request" asks
+/* What the venue sends since hello: "heartbeat" says that it is there, "test_request" asks
  * whether we are, and it hangs up if we do not say so. */
 static int take_heartbeat(struct decode *d, const struct decode_fields *root)
 {
@@ -495,21 +495,6 @@ static uint32_t streams(const struct venue_wish *wish)
     return n;
 }
 
-static int path(uint32_t route, char *out, size_t cap)
-{
-    (void)route;
-    int len = snprintf(out, cap, "/ws/api/v2");
-    return (size_t)len < cap ? len : -ENOSPC;
-}
-
-static int hello(char *out, size_t cap)
-{
-    int len = snprintf(out, cap,
-                       "{\"jsonrpc\":\"2.0\",\"id\":" ID_HELLO ",\"method\":"
-                       "\"public/set_heartbeat\",\"params\":{\"interval\":30}}");
-    return (size_t)len < cap ? len : -ENOSPC;
-}
-
 /* All channels of a wish, behind what out[0..at) has. Returns the new length, 0 if there is no
  * room. */
 static size_t put_wish(char *out, size_t at, size_t cap, const struct venue_wish *wish)
@@ -569,8 +554,9 @@ const struct px_venue px_venue_deribit = {
     .answers = VENUE_ANSWERS_STREAM,
     .check_symbol = check_symbol,
     .streams = streams,
-    .path = path,
-    .hello = hello,
+    .paths = {"/ws/api/v2"},
+    .hello = "{\"jsonrpc\":\"2.0\",\"id\":" ID_HELLO ",\"method\":"
+             "\"public/set_heartbeat\",\"params\":{\"interval\":30}}",
     .subscribe = subscribe,
     .on_text = on_text,
 };

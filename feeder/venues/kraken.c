@@ -291,16 +291,6 @@ static uint32_t streams(const struct venue_wish *wish)
     return (uint32_t)__builtin_popcount(wish->kinds & PX_ALL_KINDS);
 }
 
-static int path(uint32_t route, char *out, size_t cap)
-{
-    static const char text[] = "/v2";
-    (void)route;
-    if (cap < sizeof text)
-        return -ENOSPC;
-    memcpy(out, text, sizeof text);
-    return (int)sizeof text - 1;
-}
-
 /* The channel that a wish, which is for one kind, is for; NULL if it is no stream here. */
 static const struct channel *channel_wished(const struct venue_wish *wish)
 {
@@ -355,15 +345,6 @@ static int subscribe(const struct venue_request *request, char *out, size_t cap,
     return (int)(at + tail_len);
 }
 
-static int keepalive(char *out, size_t cap)
-{
-    static const char text[] = "{\"method\":\"ping\"}";
-    if (cap < sizeof text)
-        return -ENOSPC;
-    memcpy(out, text, sizeof text);
-    return (int)sizeof text - 1;
-}
-
 const struct px_venue px_venue_kraken = {
     .name = "kraken",
     .title = "Kraken spot",
@@ -380,11 +361,11 @@ const struct px_venue px_venue_kraken = {
     .one_kind = true,
     .check_symbol = check_symbol,
     .streams = streams,
-    .path = path,
+    .paths = {"/v2"},
     .subscribe = subscribe,
     .on_text = kraken_on_text,
     .book_checksum = kraken_checksum,
     /* The venue does not ask for it, but closes what stands idle for a minute. */
-    .keepalive = keepalive,
+    .keepalive = "{\"method\":\"ping\"}",
     .keepalive_ms = 30000,
 };

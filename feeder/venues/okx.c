@@ -522,13 +522,6 @@ static uint32_t streams(const struct venue_wish *wish)
     return n;
 }
 
-static int path(uint32_t route, char *out, size_t cap)
-{
-    (void)route;
-    int len = snprintf(out, cap, "/ws/v5/public");
-    return (size_t)len < cap ? len : -ENOSPC;
-}
-
 /* All channels of a wish, behind what out[0..at) has. Returns the new length, 0 if there is no
  * room.
  */
@@ -573,12 +566,6 @@ static int subscribe(const struct venue_request *request, char *out, size_t cap,
     return (int)(at + sizeof tail - 1);
 }
 
-static int keepalive(char *out, size_t cap)
-{
-    int len = snprintf(out, cap, "ping");
-    return (size_t)len < cap ? len : -ENOSPC;
-}
-
 const struct px_venue px_venue_okx = {
     .name = "okx",
     .title = "OKX",
@@ -591,10 +578,10 @@ const struct px_venue px_venue_okx = {
     .answers = VENUE_ANSWERS_STREAM,
     .check_symbol = check_symbol,
     .streams = streams,
-    .path = path,
+    .paths = {"/ws/v5/public"},
     .subscribe = subscribe,
     .on_text = okx_on_text,
     .book_checksum = book_checksum,
-    .keepalive = keepalive,
+    .keepalive = "ping",
     .keepalive_ms = 20000, /* the venue cuts after 30 s without a word */
 };

@@ -20,12 +20,6 @@ static uint32_t streams(const struct venue_wish *wish)
     return (uint32_t)__builtin_popcount(wish->kinds);
 }
 
-static int path(uint32_t route, char *out, size_t cap)
-{
-    (void)route;
-    return snprintf(out, cap, "/");
-}
-
 /* "+7 AAA/1 BBB/3": on, request 7, natives and kinds. At most `per_message` wishes. */
 static size_t per_message;
 static int subscribe(const struct venue_request *request, char *out, size_t cap, size_t *taken)
@@ -54,7 +48,7 @@ static struct px_venue venue = {.name = "test",
                                 .kinds = PX_ALL_KINDS | VENUE_AGGTRADES,
                                 .check_symbol = check,
                                 .streams = streams,
-                                .path = path,
+                                .paths = {"/"},
                                 .subscribe = subscribe,
                                 .on_text = on_text};
 static char out[4096];

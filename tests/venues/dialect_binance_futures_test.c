@@ -70,15 +70,11 @@ T_TEST(trades_of_futures_are_the_documented_aggregated_ones)
 T_TEST(usdm_book_data_and_market_data_have_a_path_each)
 {
     const struct px_venue *v = &px_venue_binance_usdm;
-    char out[64];
     T_EQ(v->routes, 2);
     T_EQ(v->route_kinds[0], PX_QUOTES);
     T_EQ(v->route_kinds[1], PX_TRADES | PX_TICKERS);
-    T_EQ(v->path(0, out, sizeof out), 14);
-    T_STR(out, "/public/stream");
-    T_EQ(v->path(1, out, sizeof out), 14);
-    T_STR(out, "/market/stream");
-    T_EQ(v->path(1, out, 14), -ENOSPC);
+    T_STR(v->paths[0], "/public/stream");
+    T_STR(v->paths[1], "/market/stream");
 }
 
 T_TEST(every_kind_of_a_futures_market_has_exactly_one_route)
@@ -95,10 +91,8 @@ T_TEST(every_kind_of_a_futures_market_has_exactly_one_route)
 
 T_TEST(coinm_streams_come_over_one_path)
 {
-    char out[64];
     T_EQ(px_venue_binance_coinm.routes, 0);
-    T_EQ(px_venue_binance_coinm.path(0, out, sizeof out), 7);
-    T_STR(out, "/stream");
+    T_STR(px_venue_binance_coinm.paths[0], "/stream");
 }
 
 T_TEST(a_quiet_futures_connection_is_given_time_for_a_ping_every_three_minutes)

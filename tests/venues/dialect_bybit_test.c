@@ -159,22 +159,13 @@ T_TEST(a_message_ends_within_any_buffer_or_says_that_none_fits)
 
 T_TEST(each_market_has_its_own_path)
 {
-    char out[32];
-    T_EQ(spot->path(0, out, sizeof out), 15);
-    T_STR(out, "/v5/public/spot");
-    T_EQ(spot->path(0, out, 15), -ENOSPC);
-    T_EQ(linear->path(0, out, sizeof out), 17);
-    T_STR(out, "/v5/public/linear");
-    T_EQ(linear->path(0, out, 17), -ENOSPC);
+    T_STR(spot->paths[0], "/v5/public/spot");
+    T_STR(linear->paths[0], "/v5/public/linear");
 }
 
 T_TEST(a_ping_goes_out_every_20_s_and_two_missed_answers_are_a_dead_connection)
 {
-    char out[64];
-    int len = linear->keepalive(out, sizeof out);
-    T_STR(out, "{\"req_id\":\"ping\",\"op\":\"ping\"}");
-    T_EQ(len, strlen(out));
-    T_EQ(linear->keepalive(out, (size_t)len), -ENOSPC);
+    T_STR(linear->keepalive, "{\"req_id\":\"ping\",\"op\":\"ping\"}");
     T_EQ(linear->keepalive_ms, 20000);
     T_TRUE(linear->silence_ms > 2 * linear->keepalive_ms);
     T_EQ(spot->keepalive_ms, 20000);

@@ -43,7 +43,10 @@ T_TEST(every_venue_has_what_is_mandatory)
     for (size_t i = 0; i < venue_count; i++) {
         const struct px_venue *v = venue_table[i];
         T_TRUE(v->name != NULL && v->title != NULL && v->url != NULL && v->kinds != 0);
-        T_TRUE(v->check_symbol != NULL && v->streams != NULL && v->path != NULL);
+        T_TRUE(v->check_symbol != NULL && v->streams != NULL);
+        for (uint32_t r = 0; r < (v->routes < 2 ? 1 : v->routes); r++)
+            T_TRUE(v->paths[r] != NULL && v->paths[r][0] == '/' &&
+                   strlen(v->paths[r]) <= URL_PATH_MAX);
         T_TRUE(v->subscribe != NULL && v->on_text != NULL);
         T_TRUE((v->keepalive == NULL) == (v->keepalive_ms == 0));
         T_TRUE(strncmp(v->url, "wss://", 6) == 0);
@@ -174,21 +177,14 @@ T_TEST(a_message_ends_within_any_buffer_or_says_that_none_fits)
 
 T_TEST(path_is_that_of_combined_streams_with_times_in_microseconds)
 {
-    static const char want[] = "/stream?timeUnit=MICROSECOND";
-    char out[64];
-    T_EQ(binance()->path(0, out, sizeof out), strlen(want));
-    T_STR(out, want);
-    T_EQ(binance()->path(0, out, sizeof want), strlen(want));
-    T_EQ(binance()->path(0, out, sizeof want - 1), -ENOSPC);
+    T_STR(binance()->paths[0], "/stream?timeUnit=MICROSECOND");
 }
 
 T_TEST(sister_exchanges_are_asked_for_combined_streams_and_nothing_that_they_do_not_document)
 {
     const struct px_venue *const sisters[] = {&px_venue_binance_us, &px_venue_binance_tr};
     for (size_t i = 0; i < 2; i++) {
-        char out[64];
-        T_EQ(sisters[i]->path(0, out, sizeof out), 7);
-        T_STR(out, "/stream");
+        T_STR(sisters[i]->paths[0], "/stream");
         T_EQ(sisters[i]->subscribe == binance()->subscribe, true);
         T_TRUE(sisters[i]->silence_ms > 180000); /* they may ping every 3 min only */
     }
