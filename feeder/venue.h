@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "px/types.h"
 
@@ -115,6 +116,16 @@ struct venue_wish {
     const char *native; /* NUL-terminated, as in "venue:NATIVE" */
     uint32_t kinds;
 };
+
+/* Does a wish ask for a stream of this kind? Quotes come out of the book or of a stream of their
+ * own, not of both. The whole market is no stream of a symbol. */
+static inline bool venue_asks(const struct venue_wish *wish, uint32_t kind)
+{
+    uint32_t kinds = wish->kinds;
+    if ((kinds & VENUE_DEPTH) != 0)
+        kinds &= ~(uint32_t)PX_QUOTES;
+    return (kinds & kind) != 0 && strcmp(wish->native, "*") != 0;
+}
 
 /* What one message is to ask for. */
 struct venue_request {

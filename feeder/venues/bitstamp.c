@@ -253,16 +253,11 @@ static int check_symbol(const char *native, size_t len)
     return 0;
 }
 
-static bool is_asked(const struct channel *channel, const struct venue_wish *wish)
-{
-    return (wish->kinds & channel->kind) != 0 && strcmp(wish->native, "*") != 0;
-}
-
 static uint32_t streams(const struct venue_wish *wish)
 {
     uint32_t n = 0;
     for (size_t i = 0; i < CHANNELS; i++)
-        n += is_asked(&channels[i], wish);
+        n += venue_asks(wish, channels[i].kind);
     return n;
 }
 
@@ -272,7 +267,7 @@ static int subscribe(const struct venue_request *request, char *out, size_t cap,
 {
     const struct venue_wish *wish = request->wishes;
     size_t i = 0;
-    while (request->count > 0 && i < CHANNELS && !is_asked(&channels[i], wish))
+    while (request->count > 0 && i < CHANNELS && !venue_asks(wish, channels[i].kind))
         i++;
     if (request->count == 0 || i == CHANNELS) {
         *taken = request->count > 0;

@@ -303,8 +303,8 @@ static const struct channel {
 static uint32_t streams(const struct venue_wish *wish)
 {
     uint32_t n = 0;
-    for (size_t i = 0; i < CHANNELS && strcmp(wish->native, "*") != 0; i++)
-        n += (wish->kinds & channels[i].kind) != 0;
+    for (size_t i = 0; i < CHANNELS; i++)
+        n += venue_asks(wish, channels[i].kind);
     return n;
 }
 

@@ -417,8 +417,8 @@ static int check_symbol(const char *native, size_t len)
 static uint32_t streams(const struct venue_wish *wish)
 {
     uint32_t n = 0;
-    for (size_t i = 0; i < COUNT(channels) && strcmp(wish->native, "*") != 0; i++)
-        n += (wish->kinds & channels[i].kind) != 0;
+    for (size_t i = 0; i < COUNT(channels); i++)
+        n += venue_asks(wish, channels[i].kind);
     return n;
 }
 

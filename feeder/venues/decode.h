@@ -2,10 +2,13 @@
  * fields by name, give events, or one refusal.
  *
  * The usual way of an adapter:
- *   1 decode_root()    the known fields of the envelope; the frame is JSON to its last byte after
- * it 2 decode_into()    once more from the start, into the container that holds the data 3
- * decode_each()    its elements, each giving events or a refusal of its own Texts with escapes live
- * in the parser until the next decode_into(): decode_keep() what is needed behind it. */
+ *
+ * - decode_root(): the known fields of the envelope; the frame is JSON to its last byte after it
+ * - decode_into(): once more from the start, into the container that holds the data
+ * - decode_each(): its elements, each giving events or a refusal of its own
+ *
+ * Texts with escapes live in the parser until the next decode_into(): decode_keep() what is needed
+ * behind it. */
 #ifndef PX_VENUES_DECODE_H
 #define PX_VENUES_DECODE_H
 

@@ -504,21 +504,11 @@ static int check_symbol(const char *native, size_t len)
     return len <= PX_SYMBOL_MAX && part && parted ? 0 : -EINVAL;
 }
 
-/* Is this channel asked for by these kinds? Quotes come out of the book or of the best prices, not
- * of both. */
-static bool is_asked(const struct channel *channel, const struct venue_wish *wish)
-{
-    uint32_t kinds = wish->kinds;
-    if ((kinds & VENUE_DEPTH) != 0)
-        kinds &= ~(uint32_t)PX_QUOTES;
-    return (kinds & channel->kind) != 0 && strcmp(wish->native, "*") != 0;
-}
-
 static uint32_t streams(const struct venue_wish *wish)
 {
     uint32_t n = 0;
     for (size_t i = 0; i < CHANNELS; i++)
-        n += is_asked(&channels[i], wish);
+        n += venue_asks(wish, channels[i].kind);
     return n;
 }
 
@@ -528,7 +518,7 @@ static uint32_t streams(const struct venue_wish *wish)
 static size_t put_wish(char *out, size_t at, size_t cap, const struct venue_wish *wish)
 {
     for (size_t i = 0; i < CHANNELS; i++) {
-        if (!is_asked(&channels[i], wish))
+        if (!venue_asks(wish, channels[i].kind))
             continue;
         int len = snprintf(out + at, cap - at, "%s{\"channel\":\"%s\",\"instId\":\"%s\"}",
                            out[at - 1] == '[' ? "" : ",", channels[i].name, wish->native);
