@@ -40,6 +40,12 @@ static size_t insert(double *a, size_t n)
     return wrong;
 }
 
+double kendall_median(double *values, size_t n)
+{
+    insert(values, n);
+    return values[n / 2];
+}
+
 /* Sort a, with b as long; returns how many pairs i < j had a[i] > a[j]. */
 static size_t inversions(double *a, size_t n, double *b)
 {

@@ -17,5 +17,7 @@ double kendall_confidence(double z);
 /* Median of the slopes of all pairs of points, per step from one point to the next; 0 for fewer
  * than 2. A quarter of the points may be anything. */
 double kendall_slope(const double *y, size_t n, double *scratch);
+/* The upper median of n values, 1 or more, by insertion: for a hundred or so. Sorts them. */
+double kendall_median(double *values, size_t n);
 
 #endif
