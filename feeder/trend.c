@@ -6,10 +6,12 @@
  *    come down again, a leak never does. */
 #include "trend.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "kendall.h"
+#include "mend.h"
 
 #define SURE 0.99
 /* A level is entered at this part of its limit: else a leak as large as the limit is found only
@@ -25,16 +27,25 @@
  * the difference is noise, which makes some step the steepest. */
 #define TELLING 0.75
 /* The deepest fall is forgotten slowly: so much of it each minute. */
-#define FORGET     (1.0 / 4096)
+#define FORGET (1.0 / 4096)
+/* Points of ten seconds: a leak that cannot wait is called in so many; with what was before, for so
+ * many, it is compared. */
+#define OF_LATE 13
+#define TOPS    90
+/* Teeth that fall by more than so many times what such a leak grows by in a minute are too long to
+ * be known by their tops. */
+#define TALL       10
 #define HOUR       3600.0
 #define KIB        1024.0
-#define WINDOWS    5
+#define WINDOWS    6
+#define GLANCES    2 /* so many of the shortest windows */
+#define UNMENDED   1 /* of those the one that sees teeth fall */
 #define POINTS_MAX 360
 
 enum tier { SECONDS, TENS, FIVES, TIERS };
 static const struct {
     uint32_t seconds, points;
-} tiers[TIERS] = {{1, 120}, {10, 360}, {300, 288}};
+} tiers[TIERS] = {{1, 300}, {10, 360}, {300, 288}};
 
 /* `tooth`: points by which the row is eroded, so that teeth no longer than that vanish. `least`:
  * bytes from the first third to the last, below which so short a window proves nothing. */
@@ -42,10 +53,11 @@ static const struct window {
     enum tier tier;
     uint32_t points, enough, tooth;
     double least;
+    enum { AS_IS, WHOLE, MENDED } look;
 } windows[WINDOWS] = {
-    {SECONDS, 120, 120, 0, 384 * KIB}, {TENS, 60, 60, 0, 192 * KIB},
-    {TENS, 180, 150, 30, 96 * KIB},    {TENS, 360, 300, 30, 96 * KIB},
-    {FIVES, 288, 72, 0, 1024 * KIB},
+    {SECONDS, 90, 90, 0, 560 * KIB, MENDED}, {SECONDS, 120, 120, 0, 384 * KIB, WHOLE},
+    {TENS, 60, 60, 0, 192 * KIB, AS_IS},     {TENS, 180, 150, 30, 96 * KIB, AS_IS},
+    {TENS, 360, 300, 30, 96 * KIB, AS_IS},   {FIVES, 288, 72, 0, 1024 * KIB, AS_IS},
 };
 
 struct ring {
@@ -107,32 +119,21 @@ static void newest(const struct ring *r, enum tier tier, uint32_t n, double *out
         out[i] = r->point[at];
 }
 
-static double median(double *values, uint32_t n)
-{
-    for (uint32_t i = 1; i < n; i++) {
-        double v = values[i];
-        uint32_t j = i;
-        for (; j > 0 && values[j - 1] > v; j--)
-            values[j] = values[j - 1];
-        values[j] = v;
-    }
-    return values[n / 2];
-}
-
 void trend_sample(struct trend *t, uint32_t row, uint64_t bytes)
 {
     struct row *r = &t->row[row];
+    add(&r->ring[SECONDS], SECONDS, (double)bytes);
     if (r->warm_up > 0) {
         r->warm_up--;
+        r->ring[SECONDS].count = 0; /* in no window; only jumps are looked for in them */
         return;
     }
-    add(&r->ring[SECONDS], SECONDS, (double)bytes);
     for (enum tier to = TENS; to < TIERS; to++) {
         uint32_t times = tiers[to].seconds / tiers[to - 1].seconds;
         if (r->ring[to - 1].count % times != 0)
             return;
         newest(&r->ring[to - 1], to - 1, times, t->points);
-        add(&r->ring[to], to, median(t->points, times));
+        add(&r->ring[to], to, kendall_median(t->points, times));
     }
 }
 
@@ -191,6 +192,27 @@ static double deepest(const double part[PARTS])
     return fall;
 }
 
+/* All seconds, mended, in t->points. */
+static int jumps(struct trend *t, const struct ring *seconds, double *fallen)
+{
+    newest(seconds, SECONDS, tiers[SECONDS].points, t->points);
+    return mend(t->points, tiers[SECONDS].points, t->scratch, fallen);
+}
+
+/* The newest n points without jumps, and without what jumps give back in the long run: teeth that
+ * rise and fall leave nothing. */
+static uint32_t mended(struct trend *t, const struct ring *ring, uint32_t n)
+{
+    const uint32_t all = tiers[SECONDS].points;
+    double fallen;
+    if (jumps(t, ring, &fallen) < 0)
+        return 0;
+    memmove(t->points, t->points + all - n, n * sizeof *t->points);
+    for (uint32_t i = 0; i < n; i++)
+        t->points[i] -= fallen * (double)i;
+    return n;
+}
+
 /* The newest points of the window, eroded, in t->points. Returns how many, 0 too few. */
 static uint32_t gather(struct trend *t, const struct row *r, uint32_t w, bool eroded)
 {
@@ -199,22 +221,39 @@ static uint32_t gather(struct trend *t, const struct row *r, uint32_t w, bool er
     uint32_t n = ring->count < win->points ? ring->count : win->points;
     if (n < win->enough)
         return 0;
+    if (win->look == MENDED)
+        return mended(t, ring, n);
     newest(ring, win->tier, n, t->points);
     return eroded ? erode(t->points, n, win->tooth) : n;
+}
+
+/* The last ten seconds are higher than all of a quarter of an hour before the window: teeth come
+ * back to where they were, a leak does not. True if nothing is known of that time. */
+static bool higher(struct trend *t, const struct row *r)
+{
+    const struct ring *ring = &r->ring[TENS];
+    uint32_t n = ring->count < TOPS + OF_LATE ? ring->count : TOPS + OF_LATE;
+    double top = 0;
+    newest(ring, TENS, n, t->points);
+    for (uint32_t i = 0; i + OF_LATE < n; i++)
+        top = fmax(top, t->points[i]);
+    return n > 0 && t->points[n - 1] > top;
 }
 
 /* The cheap part, all but slope and z: most windows prove nothing by it already. */
 static void glance(struct trend *t, const struct row *r, uint32_t w, struct sight *s)
 {
     double part[PARTS];
-    uint32_t n = gather(t, r, w, true), size = n / PARTS;
     memset(s, 0, sizeof *s);
+    if (windows[w].look == MENDED && !higher(t, r))
+        return;
+    uint32_t n = gather(t, r, w, true), size = n / PARTS;
     if (n == 0)
         return;
     for (uint32_t i = 0; i < PARTS; i++)
         part[i] = mean(t->points + n - (PARTS - i) * size, size);
     s->full = true;
-    s->fall = deepest(part);
+    s->fall = windows[w].look == MENDED ? 0 : deepest(part);
     s->rise = third(part, 6) - third(part, 0);
     double middle = third(part, 3);
     s->steady =
@@ -233,11 +272,12 @@ static void test(struct trend *t, const struct row *r, uint32_t w, struct sight 
     s->z = kendall_z(t->points, n, t->scratch);
 }
 
-static bool worth(const struct row *r, uint32_t w, const struct sight *s)
+static bool worth(struct trend *t, const struct row *r, uint32_t w, const struct sight *s)
 {
     const struct window *win = &windows[w];
-    return s->full && s->steady && s->rise >= win->least && s->even >= r->fall[w] &&
-           s->rise >= r->fall[w];
+    double fall = win->look == MENDED ? r->fall[UNMENDED] / TALL : r->fall[w], fallen;
+    return s->full && s->steady && s->rise >= win->least && s->even >= fall && s->rise >= fall &&
+           (win->look != WHOLE || jumps(t, &r->ring[SECONDS], &fallen) == 0);
 }
 
 static bool proves(const struct sight *s)
@@ -287,7 +327,7 @@ static uint32_t prove(struct trend *t, struct row *r, uint32_t count, struct tre
     for (uint32_t w = 0; w < count; w++) {
         struct sight s;
         glance(t, r, w, &s);
-        if (worth(r, w, &s)) {
+        if (worth(t, r, w, &s)) {
             test(t, r, w, &s);
             if (proves(&s))
                 prefer(out, &s, w);
@@ -310,7 +350,7 @@ void trend_judge(struct trend *t, uint32_t row, struct trend_verdict *out)
 
 bool trend_glance(struct trend *t, uint32_t row, struct trend_verdict *out)
 {
-    prove(t, &t->row[row], 1, out);
+    prove(t, &t->row[row], GLANCES, out);
     return out->proved;
 }
 

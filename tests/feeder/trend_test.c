@@ -12,8 +12,9 @@
 
 static const struct trend_limits limits = {.warn = 1e6, .critical = 50e6, .critical_left_s = 21600};
 
+/* `leak` an hour from leak_from_s on; phases are parts of a tooth and of a day. */
 struct trace {
-    double noise, tooth, tooth_s, cycle, leak, step, step_at_s;
+    double noise, tooth, tooth_s, cycle, leak, leak_from_s, step, step_at_s, in_tooth, in_day;
 };
 
 static double normal(void)
@@ -29,10 +30,10 @@ static double normal(void)
 
 static uint64_t at(const struct trace *t, int s)
 {
-    double v = 64 * MB + t->noise * normal() + t->leak * s / HOUR;
+    double v = 64 * MB + t->noise * normal() + t->leak * fmax(s - t->leak_from_s, 0) / HOUR;
     if (t->tooth_s > 0)
-        v += t->tooth * fmod(s / t->tooth_s, 1);
-    v += t->cycle / 2 * sin(6.283185307179586 * s / 86400);
+        v += t->tooth * fmod(s / t->tooth_s + t->in_tooth, 1);
+    v += t->cycle / 2 * sin(6.283185307179586 * (s / 86400.0 + t->in_day));
     return (uint64_t)(s >= t->step_at_s ? v + t->step : v);
 }
 
@@ -95,6 +96,46 @@ T_TEST(fifty_mb_an_hour_are_called_within_two_minutes)
     T_TRUE(near(r.last.growth, 50 * MB, 0.2));
 }
 
+/* From each tenth of a tooth and of a day on, and from any second of the watch's minute. */
+T_TEST(fifty_mb_an_hour_are_critical_within_two_minutes_also_over_teeth_and_a_day)
+{
+    for (int i = 0; i < 30; i++) {
+        struct trace t = busy;
+        t.in_tooth = 0.1 * i;
+        t.in_day = 0.1 * (3 * i);
+        t.leak = 50 * MB;
+        t.leak_from_s = TREND_WARM_UP_S + HOUR + 7 * i;
+        int from = (int)t.leak_from_s;
+        struct result r = watch(&t, from + 5 * MINUTE);
+        int warned = r.first[PX_LEVEL_WARNING] + TREND_WARM_UP_S - from;
+        int critical = r.first[PX_LEVEL_CRITICAL] + TREND_WARM_UP_S - from;
+        T_TRUE(warned >= 0 && warned <= 2 * MINUTE);
+        T_TRUE(critical >= warned && critical <= 2 * MINUTE);
+        T_TRUE(near(r.last.growth, 50 * MB, 0.3));
+    }
+}
+
+T_TEST(fifty_mb_an_hour_of_teeth_are_no_leak_where_they_fall_again)
+{
+    static const double periods[] = {20, 30, 45, 60, 70, 72};
+    for (size_t i = 0; i < sizeof periods / sizeof periods[0]; i++) {
+        struct trace t = noise;
+        t.tooth = MB;
+        t.tooth_s = periods[i];
+        t.step = 3 * MB; /* after which they are higher than ever */
+        t.step_at_s = TREND_WARM_UP_S + HOUR;
+        struct result r = watch(&t, TREND_WARM_UP_S + 2 * HOUR);
+        T_EQ(r.changes, 0);
+    }
+}
+
+T_TEST(tall_teeth_are_known_after_the_first)
+{
+    struct trace t = {.noise = 65536, .tooth = 40 * MB, .tooth_s = HOUR};
+    struct result r = watch(&t, TREND_WARM_UP_S + 12 * HOUR);
+    T_TRUE(r.changes <= 2);
+}
+
 T_TEST(five_hundred_mb_an_hour_are_critical_at_once_and_so_measured)
 {
     struct trace t = busy;
@@ -141,7 +182,7 @@ T_TEST(what_has_come_down_before_is_no_leak_when_it_rises_again)
 T_TEST(nothing_is_said_before_a_window_is_full)
 {
     struct trace t = {.leak = 500 * MB};
-    struct result r = watch(&t, TREND_WARM_UP_S + 110);
+    struct result r = watch(&t, TREND_WARM_UP_S + 80);
     T_EQ(r.last.trend, PX_TREND_UNKNOWN);
     T_EQ(r.changes, 0);
 }
