@@ -34,10 +34,17 @@
 #define TOPS    90
 /* Teeth that fall by more than so many times what such a leak grows by in a minute are too long to
  * be known by their tops. */
-#define TALL       10
+#define TALL 10
+/* Points of five minutes: of a day, of an hour, and of the time in which falls are learned before a
+ * comparison with the day before proves anything. */
+#define A_DAY   288
+#define AN_HOUR 12
+#define LEARN   72
+/* What the day before explains away is no more than this part of a rise. */
+#define EXPLAINED  0.75
 #define HOUR       3600.0
 #define KIB        1024.0
-#define WINDOWS    6
+#define WINDOWS    8
 #define GLANCES    2 /* so many of the shortest windows */
 #define UNMENDED   1 /* of those the one that sees teeth fall */
 #define POINTS_MAX 360
@@ -45,7 +52,7 @@
 enum tier { SECONDS, TENS, FIVES, TIERS };
 static const struct {
     uint32_t seconds, points;
-} tiers[TIERS] = {{1, 300}, {10, 360}, {300, 288}};
+} tiers[TIERS] = {{1, 300}, {10, 360}, {300, 312}};
 
 /* `tooth`: points by which the row is eroded, so that teeth no longer than that vanish. `least`:
  * bytes from the first third to the last, below which so short a window proves nothing. */
@@ -53,11 +60,12 @@ static const struct window {
     enum tier tier;
     uint32_t points, enough, tooth;
     double least;
-    enum { AS_IS, WHOLE, MENDED } look;
+    enum { AS_IS, WHOLE, MENDED, SINCE } look;
 } windows[WINDOWS] = {
     {SECONDS, 90, 90, 0, 560 * KIB, MENDED}, {SECONDS, 120, 120, 0, 384 * KIB, WHOLE},
     {TENS, 60, 60, 0, 192 * KIB, AS_IS},     {TENS, 180, 150, 30, 96 * KIB, AS_IS},
-    {TENS, 360, 300, 30, 96 * KIB, AS_IS},   {FIVES, 288, 72, 0, 1024 * KIB, AS_IS},
+    {TENS, 180, 180, 30, 96 * KIB, SINCE},   {TENS, 360, 300, 30, 96 * KIB, AS_IS},
+    {TENS, 360, 360, 30, 96 * KIB, SINCE},   {FIVES, 288, 72, 0, 1024 * KIB, AS_IS},
 };
 
 struct ring {
@@ -213,17 +221,35 @@ static uint32_t mended(struct trend *t, const struct ring *ring, uint32_t n)
     return n;
 }
 
+/* Bytes by which memory fell from one point of this window to the next, the day before: by the
+ * means of the hours before and after its middle. 0 if it rose, or if that is not known. */
+static double fell(struct trend *t, const struct row *r, const struct window *win)
+{
+    const struct ring *ring = &r->ring[FIVES];
+    const uint32_t all = tiers[FIVES].points, seconds = tiers[win->tier].seconds;
+    uint32_t since = A_DAY + win->points * seconds / 2 / tiers[FIVES].seconds;
+    if (ring->count < all)
+        return 0;
+    newest(ring, FIVES, all, t->scratch);
+    double before = mean(t->scratch + all - since - AN_HOUR, AN_HOUR);
+    double after = mean(t->scratch + all - since, AN_HOUR);
+    return fmax(before - after, 0) * seconds / HOUR;
+}
+
 /* The newest points of the window, eroded, in t->points. Returns how many, 0 too few. */
 static uint32_t gather(struct trend *t, const struct row *r, uint32_t w, bool eroded)
 {
     const struct window *win = &windows[w];
     const struct ring *ring = &r->ring[win->tier];
     uint32_t n = ring->count < win->points ? ring->count : win->points;
-    if (n < win->enough)
+    if (n < win->enough || (win->look == SINCE && r->ring[FIVES].count < tiers[FIVES].points))
         return 0;
     if (win->look == MENDED)
         return mended(t, ring, n);
     newest(ring, win->tier, n, t->points);
+    double back = win->look == SINCE ? fell(t, r, win) : 0;
+    for (uint32_t i = 0; i < n && back > 0; i++)
+        t->points[i] += back * i;
     return eroded ? erode(t->points, n, win->tooth) : n;
 }
 
@@ -272,12 +298,24 @@ static void test(struct trend *t, const struct row *r, uint32_t w, struct sight 
     s->z = kendall_z(t->points, n, t->scratch);
 }
 
+/* What only some windows ask besides. */
+static bool holds(struct trend *t, const struct row *r, const struct window *win, double rise)
+{
+    double fallen, span = (double)win->points * (PARTS - 3) / PARTS;
+    if (win->look == WHOLE)
+        return jumps(t, &r->ring[SECONDS], &fallen) == 0;
+    if (win->look == SINCE)
+        return r->ring[FIVES].count >= tiers[FIVES].points + LEARN &&
+               fell(t, r, win) * span <= EXPLAINED * rise;
+    return true;
+}
+
 static bool worth(struct trend *t, const struct row *r, uint32_t w, const struct sight *s)
 {
     const struct window *win = &windows[w];
-    double fall = win->look == MENDED ? r->fall[UNMENDED] / TALL : r->fall[w], fallen;
+    double fall = win->look == MENDED ? r->fall[UNMENDED] / TALL : r->fall[w];
     return s->full && s->steady && s->rise >= win->least && s->even >= fall && s->rise >= fall &&
-           (win->look != WHOLE || jumps(t, &r->ring[SECONDS], &fallen) == 0);
+           holds(t, r, win, s->rise);
 }
 
 static bool proves(const struct sight *s)

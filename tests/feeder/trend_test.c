@@ -14,7 +14,8 @@ static const struct trend_limits limits = {.warn = 1e6, .critical = 50e6, .criti
 
 /* `leak` an hour from leak_from_s on; phases are parts of a tooth and of a day. */
 struct trace {
-    double noise, tooth, tooth_s, cycle, leak, leak_from_s, step, step_at_s, in_tooth, in_day;
+    double noise, tooth, tooth_s, cycle, leak, leak_from_s, cycle_until_s, step, step_at_s,
+        in_tooth, in_day;
 };
 
 static double normal(void)
@@ -33,13 +34,15 @@ static uint64_t at(const struct trace *t, int s)
     double v = 64 * MB + t->noise * normal() + t->leak * fmax(s - t->leak_from_s, 0) / HOUR;
     if (t->tooth_s > 0)
         v += t->tooth * fmod(s / t->tooth_s + t->in_tooth, 1);
-    v += t->cycle / 2 * sin(6.283185307179586 * (s / 86400.0 + t->in_day));
+    double day = t->cycle_until_s > 0 ? fmin(s, t->cycle_until_s) : s;
+    v += t->cycle / 2 * sin(6.283185307179586 * (day / 86400 + t->in_day));
     return (uint64_t)(s >= t->step_at_s ? v + t->step : v);
 }
 
 struct result {
     int first[PX_LEVEL_CRITICAL + 1]; /* second after warm-up of the first alarm, -1 none */
     int changes;
+    int late; /* of those, levels entered on the second day */
     struct trend_verdict last;
 };
 
@@ -60,6 +63,7 @@ static struct result watch(const struct trace *trace, int seconds)
         r.last = v;
         uint32_t level = trend_level(&alarm, &limits, &v, 0);
         r.changes += level != before;
+        r.late += level > before && s >= 24 * HOUR;
         for (uint32_t l = PX_LEVEL_WARNING; l <= level; l++)
             if (r.first[l] < 0)
                 r.first[l] = s - TREND_WARM_UP_S;
@@ -143,6 +147,33 @@ T_TEST(five_hundred_mb_an_hour_are_critical_at_once_and_so_measured)
     struct result r = watch(&t, TREND_WARM_UP_S + 5 * MINUTE);
     T_TRUE(r.first[PX_LEVEL_CRITICAL] >= 0 && r.first[PX_LEVEL_CRITICAL] <= 2 * MINUTE);
     T_TRUE(near(r.last.growth, 500 * MB, 0.1));
+}
+
+/* A day's fall of half a megabyte an hour hides half of the leak, until there is a day before. */
+T_TEST(one_mb_an_hour_is_called_within_half_an_hour_of_the_second_day_though_the_day_falls)
+{
+    for (int i = 0; i < 4; i++) {
+        struct trace t = busy;
+        t.leak = MB;
+        t.leak_from_s = TREND_WARM_UP_S + 33 * HOUR;
+        t.in_day = 0.5 - 33 / 24.0 + 0.01 * (i - 2); /* where it falls most */
+        t.in_tooth = 0.25 * i;
+        int from = (int)t.leak_from_s;
+        struct result r = watch(&t, from + 40 * MINUTE);
+        T_TRUE(r.first[PX_LEVEL_WARNING] >= 33 * HOUR);
+        T_TRUE(r.first[PX_LEVEL_WARNING] <= 33 * HOUR + 30 * MINUTE);
+        T_TRUE(near(r.last.growth, MB, 0.3));
+    }
+}
+
+/* The day before, memory fell at this time by far more than it rises now. */
+T_TEST(memory_that_stands_still_is_no_leak_though_it_fell_the_day_before)
+{
+    struct trace t = {.noise = 65536, .cycle = 20 * MB, .cycle_until_s = 24 * HOUR};
+    struct result r = watch(&t, 40 * HOUR);
+    T_TRUE(r.first[PX_LEVEL_WARNING] < 24 * HOUR);
+    T_EQ(r.last.proved, false);
+    T_EQ(r.late, 0);
 }
 
 T_TEST(a_leak_below_the_limit_is_seen_but_not_called)
