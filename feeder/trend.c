@@ -3,7 +3,8 @@
  *  - Mann-Kendall is sure of it,
  *  - it goes on from third to third, and its slope is there without the steepest step as well,
  *  - it is more than what has fallen back before, in a window as long: saw teeth and daily cycles
- *    come down again, a leak never does. */
+ *    come down again, a leak never does.
+ * The shortest one is too short for that last: it looks at seconds without the jumps among them. */
 #include "trend.h"
 
 #include <math.h>
@@ -55,7 +56,9 @@ static const struct {
 } tiers[TIERS] = {{1, 300}, {10, 360}, {300, 312}};
 
 /* `tooth`: points by which the row is eroded, so that teeth no longer than that vanish. `least`:
- * bytes from the first third to the last, below which so short a window proves nothing. */
+ * bytes from the first third to the last, below which so short a window proves nothing. How it
+ * looks at its points: as they are; only where no second of late has a jump (WHOLE); without jumps
+ * and what those give back (MENDED); without what fell at this time of the day before (SINCE). */
 static const struct window {
     enum tier tier;
     uint32_t points, enough, tooth;

@@ -1,5 +1,5 @@
 /* Does memory grow: a verdict on rows of samples, one a second. Mann-Kendall says whether there is
- * a trend, Sen's slope how steep it is, over windows of two minutes to a day; docs/memory.md says
+ * a trend, Sen's slope how steep it is, over windows of 90 seconds to a day; docs/memory.md says
  * why that alone raises false alarms and what is asked besides. Pure: no clock, no memory but one
  * block.
  */
@@ -36,7 +36,7 @@ void trend_sample(struct trend *t, uint32_t row, uint64_t bytes);
  */
 void trend_restart(struct trend *t, uint32_t row);
 
-/* All windows: once a minute. Costs half a millisecond at most. */
+/* All windows: once a minute. Costs a fifth of a millisecond. */
 void trend_judge(struct trend *t, uint32_t row, struct trend_verdict *out);
 /* Only the two shortest ones, which find a leak that cannot wait: each ten seconds. True: proved.
  */
