@@ -17,6 +17,8 @@
 /* Of normal noise: the deviation from the median of absolute differences of neighbours. */
 #define DEVIATION (1 / (0.6745 * 1.4142))
 #define JUMPS_MAX 16
+/* More of them up are no steps but the way that memory grows. */
+#define STEPS_MAX 2
 
 /* From one point to the next. */
 static double steepness(const double *y, size_t n, double *scratch)
@@ -63,11 +65,12 @@ int mend(double *y, size_t n, double *scratch, double *fallen)
         return 0;
     double steep = steepness(y, n, scratch);
     double least = fmax(LEAST, DEVIATIONS * deviation(y, n, steep, scratch));
-    for (int jumps = 0; jumps < JUMPS_MAX; jumps++) {
+    for (int jumps = 0, up = 0; jumps < JUMPS_MAX && up <= STEPS_MAX; jumps++) {
         size_t at = 0;
         double jump = largest(y, n, steep, &at);
         if (fabs(jump) <= least)
             return jumps;
+        up += jump > 0;
         *fallen += fmax(-jump, 0) / (double)(n - 2 * SIDE + 1); /* where they would be seen */
         for (size_t i = at; i < n; i++)
             y[i] -= jump;

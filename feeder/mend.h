@@ -11,8 +11,8 @@
 
 /* Shifts what follows each jump, up or down, back to where it would be without. `fallen`: what the
  * jumps down give back for each point, in the unit of y. Jumps within four points of an end are not
- * seen. Returns how many there are; -1: so many that the row is made of them, and y is left in any
- * state. */
+ * seen. Returns how many there are; -1: so many, or so many up, that the row is made of
+ * them, and y is left in any state. */
 int mend(double *y, size_t n, double *scratch, double *fallen);
 
 #endif

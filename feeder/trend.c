@@ -57,8 +57,9 @@ static const struct {
 
 /* `tooth`: points by which the row is eroded, so that teeth no longer than that vanish. `least`:
  * bytes from the first third to the last, below which so short a window proves nothing. How it
- * looks at its points: as they are; only where no second of late has a jump (WHOLE); without jumps
- * and what those give back (MENDED); without what fell at this time of the day before (SINCE). */
+ * looks at its points: as they are; only where no jumps of late can be told from it (WHOLE);
+ * without jumps and what those give back (MENDED); without what fell at this time of the day before
+ * (SINCE). */
 static const struct window {
     enum tier tier;
     uint32_t points, enough, tooth;
@@ -306,7 +307,7 @@ static bool holds(struct trend *t, const struct row *r, const struct window *win
 {
     double fallen, span = (double)win->points * (PARTS - 3) / PARTS;
     if (win->look == WHOLE)
-        return jumps(t, &r->ring[SECONDS], &fallen) == 0;
+        return jumps(t, &r->ring[SECONDS], &fallen) <= 0;
     if (win->look == SINCE)
         return r->ring[FIVES].count >= tiers[FIVES].points + LEARN &&
                fell(t, r, win) * span <= EXPLAINED * rise;

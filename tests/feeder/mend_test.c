@@ -106,6 +106,15 @@ T_TEST(a_row_made_of_jumps_is_refused)
     T_EQ(mend(y, N, scratch, &fallen), -1);
 }
 
+T_TEST(a_row_that_grows_by_jumps_is_refused)
+{
+    double fallen;
+    fill(N, 0, -MB / N, 0);
+    for (size_t i = 0; i < N; i++)
+        y[i] += MB * (double)(i / 60);
+    T_EQ(mend(y, N, scratch, &fallen), -1);
+}
+
 T_TEST(a_row_that_is_too_short_is_left_alone)
 {
     double few[] = {0, MB, 0, MB}, fallen = 1;
