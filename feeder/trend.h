@@ -36,7 +36,7 @@ void trend_sample(struct trend *t, uint32_t row, uint64_t bytes);
  */
 void trend_restart(struct trend *t, uint32_t row);
 
-/* All windows: once a minute. Costs a fifth of a millisecond. */
+/* All windows: once a minute. Costs half a millisecond at most. */
 void trend_judge(struct trend *t, uint32_t row, struct trend_verdict *out);
 /* Only the two shortest ones, which find a leak that cannot wait: each ten seconds. True: proved.
  */
