@@ -115,6 +115,7 @@ static void on_memory(void *owner)
     if (f->config.test_leak_bytes != 0)
         leak(f);
     memwatch_sample(&f->memwatch, &census, at.mono_ns, at.utc_ns);
+    pages_sample(&f->pages);
     recycle(f, at.mono_ns);
 }
 
@@ -145,6 +146,7 @@ int upkeep_open(struct feeder *f)
 
 void upkeep_start(struct feeder *f)
 {
+    pages_open(&f->pages, f->writer, f->config.mlock, f->config.huge_pages);
     f->leaked_frames = px_writer_value(f->writer, PX_C_frames_in);
     net_timer_init(f->net, &f->memory_timer, on_memory, f);
     f->sample_ns = now_mono_ns();
@@ -155,4 +157,5 @@ void upkeep_close(struct feeder *f)
 {
     net_timer_cancel(&f->memory_timer);
     memwatch_close(&f->memwatch);
+    pages_close(&f->pages);
 }
