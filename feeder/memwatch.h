@@ -31,6 +31,7 @@ struct memwatch {
     int statm_fd; /* /proc/self/statm, kept open: reading it costs no allocation */
     uint64_t page_bytes, soft_bytes, hard_bytes;
     uint64_t heap_bytes, rss_bytes, own_bytes; /* of the last sample */
+    uint64_t calls[PX_OWNER_COUNT]; /* that libraries made to their allocators: those counted */
     struct trend *trend;
     struct trend_limits growth;
     struct trend_alarm alarm;

@@ -45,6 +45,7 @@ struct tls_memory {
     size_t bytes, blocks;                   /* live in the arena, by size class */
     size_t fallback_bytes, fallback_blocks; /* live in libc's heap */
     uint64_t fallbacks;                     /* count of allocations that went there */
+    uint64_t calls;                         /* of OpenSSL, of whatever kind, so far */
 };
 
 /* Give OpenSSL a pool of arena_bytes; first thing in main, before anything touches OpenSSL.
