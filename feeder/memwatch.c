@@ -312,3 +312,16 @@ void memwatch_sample(struct memwatch *m, const struct memwatch_census *census, i
         conclude(m, census, now_ns);
     m->samples++;
 }
+
+void memwatch_rest(void)
+{
+    struct tls_memory tls;
+    struct account lws, json;
+    tls_memory_end();
+    tls_memory_stats(&tls);
+    account_read(PX_OWNER_WEBSOCKET, &lws);
+    account_read(PX_OWNER_JSON, &json);
+    log_debug("memory", "held at the end: %zu blocks by tls, %llu by websocket, %llu by json",
+              tls.blocks + tls.fallback_blocks, (unsigned long long)lws.blocks,
+              (unsigned long long)json.blocks);
+}

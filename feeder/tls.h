@@ -52,6 +52,8 @@ struct tls_memory {
  * Errors: -EBUSY too late or called twice; -ENOMEM. */
 int tls_memory_init(size_t arena_bytes);
 void tls_memory_stats(struct tls_memory *out);
+/* OpenSSL gives back what it keeps for the process; nothing of it may be called any more. */
+void tls_memory_end(void);
 
 /* SHA-1 of the accept key (RFC 6455 4.2.2). 0 or -ENOTSUP. */
 int tls_sha1(const void *data, size_t len, unsigned char out[20]);

@@ -13,10 +13,11 @@
 
 #define SECOND_NS INT64_C(1000000000)
 
-/* --test-leak: blocks hang together, so that tools which look for lost ones do not find them. */
-struct leaked {
+/* --test-leak: blocks hang together, so that tools which look for lost ones find them only at the
+ * end, when the feeder forgets the newest. */
+static struct leaked {
     struct leaked *before;
-};
+} *newest;
 
 static void *leak_block(uint32_t owner, size_t bytes)
 {
@@ -32,7 +33,6 @@ static void *leak_block(uint32_t owner, size_t bytes)
 
 static void leak(struct feeder *f)
 {
-    static struct leaked *newest;
     size_t bytes = f->config.test_leak_bytes;
     uint64_t frames = px_writer_value(f->writer, PX_C_frames_in);
     if (bytes < sizeof *newest)
@@ -155,6 +155,7 @@ void upkeep_start(struct feeder *f)
 
 void upkeep_close(struct feeder *f)
 {
+    newest = NULL;
     net_timer_cancel(&f->memory_timer);
     memwatch_close(&f->memwatch);
     pages_close(&f->pages);
