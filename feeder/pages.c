@@ -88,7 +88,9 @@ static void huge_heap(void)
         if (to <= from)
             continue;
         madvise((void *)(uintptr_t)from, to - from, MADV_HUGEPAGE);
-        madvise((void *)(uintptr_t)from, to - from, MADV_COLLAPSE);
+        /* each by itself: the kernel gives up behind one of which nothing was touched */
+        for (; from < to; from += HUGE_BYTES)
+            madvise((void *)(uintptr_t)from, HUGE_BYTES, MADV_COLLAPSE);
     }
     if (maps != NULL)
         fclose(maps);

@@ -41,8 +41,10 @@ void *pxi_huge_place(void *base, size_t bytes)
 {
     char *at = align(base, bytes);
     madvise(at, bytes, MADV_HUGEPAGE);
-    /* Now, and whatever the mount says of huge pages: /dev/shm has none by itself. It goes on
-     * behind a piece that cannot be had, and the kernel's own figures tell what came of it. */
-    madvise(at, bytes & ~(size_t)(PXI_HUGE_BYTES - 1), MADV_COLLAPSE);
+    /* Now, and whatever the mount says of huge pages: /dev/shm has none by itself. Each by itself,
+     * because the kernel gives up behind one that cannot be had. Its own figures tell what came of
+     * it. */
+    for (size_t i = 0; i + PXI_HUGE_BYTES <= bytes; i += PXI_HUGE_BYTES)
+        madvise(at + i, PXI_HUGE_BYTES, MADV_COLLAPSE);
     return at;
 }
