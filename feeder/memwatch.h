@@ -61,8 +61,8 @@ bool memwatch_over(const struct memwatch *m);
  * begins anew. */
 uint64_t memwatch_clean(struct memwatch *m);
 
-/* When all is closed: what libraries still hold, as one line of the log at level debug, for tests. A
- * leak within OpenSSL's pool, or of a block that somebody still points to, no tool would see. */
+/* When all is closed: what libraries still hold, as one line of the log at level debug, for tests.
+ * A leak within OpenSSL's pool, or of a block that somebody still points to, no tool would see. */
 void memwatch_rest(void);
 
 #endif

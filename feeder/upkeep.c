@@ -15,9 +15,10 @@
 
 /* --test-leak: blocks hang together, so that tools which look for lost ones find them only at the
  * end, when the feeder forgets the newest. */
-static struct leaked {
+struct leaked {
     struct leaked *before;
-} *newest;
+};
+static struct leaked *newest;
 
 static void *leak_block(uint32_t owner, size_t bytes)
 {
