@@ -75,8 +75,9 @@
     X(huge_state, "state", PX_LEVEL, "huge pages: 0 off, 1 all, 2 in part, 3 refused")             \
     X(huge_heap_bytes, "bytes", PX_LEVEL, "of the feeder's own memory in huge pages")              \
     X(huge_shm_bytes, "bytes", PX_LEVEL, "of the segment mapped by the feeder in huge pages")      \
-    X(faults_minor, "faults", PX_COUNTER, "first touches of pages, and others without the disk")   \
-    X(faults_major, "faults", PX_COUNTER, "touches of pages that the disk had to bring")           \
+    X(faults_minor, "faults", PX_LEVEL,                                                            \
+      "of the process, without the disk: first touches of pages")                                  \
+    X(faults_major, "faults", PX_LEVEL, "of the process, pages that the disk had to bring")        \
     /* upkeep.c */                                                                                 \
     X(slots_reclaimed, "symbols", PX_COUNTER, "stale symbols that clean-ups took off the bus")     \
     X(recycles, "times", PX_COUNTER, "restarts of the feeder's own accord")                        \

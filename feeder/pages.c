@@ -211,11 +211,8 @@ void pages_sample(struct pages *p)
 {
     struct rusage use;
     if (getrusage(RUSAGE_SELF, &use) == 0) {
-        uint64_t minor = (uint64_t)use.ru_minflt, major = (uint64_t)use.ru_majflt;
-        px_writer_count(p->writer, PX_C_faults_minor, minor - p->minor);
-        px_writer_count(p->writer, PX_C_faults_major, major - p->major);
-        p->minor = minor;
-        p->major = major;
+        px_writer_level(p->writer, PX_C_faults_minor, (uint64_t)use.ru_minflt);
+        px_writer_level(p->writer, PX_C_faults_major, (uint64_t)use.ru_majflt);
     }
     if ((p->lock || p->huge) && ++p->samples % WALK_EVERY == 0)
         show(p);

@@ -15,10 +15,9 @@ enum pages_state { PAGES_OFF = 0, PAGES_ALL, PAGES_PART, PAGES_REFUSED };
 
 struct pages {
     px_writer *writer;
-    bool lock, huge;       /* wished */
-    int status_fd;         /* /proc/self/status, kept open; -1 */
-    int rollup_fd;         /* /proc/self/smaps_rollup, likewise */
-    uint64_t minor, major; /* faults that were counted */
+    bool lock, huge; /* wished */
+    int status_fd;   /* /proc/self/status, kept open; -1 */
+    int rollup_fd;   /* /proc/self/smaps_rollup, likewise */
     uint32_t samples;
 };
 

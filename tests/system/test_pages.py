@@ -4,6 +4,7 @@ import json
 import os
 import re
 import resource
+import subprocess
 import sys
 
 import pytest
@@ -25,7 +26,7 @@ NO_HUGE = [sys.executable, "-c", "import ctypes, os, sys\nctypes.CDLL(None).prct
 
 
 def limited(kib):
-    return [*POOR, "prlimit", f"--memlock={kib * 1024}", "--"]
+    return ["prlimit", f"--memlock={kib * 1024}", "--", *POOR]
 
 
 def mappings(pid):
@@ -127,6 +128,20 @@ def test_a_feeder_that_may_not_lock_feeds_on_and_says_why(bus):  # noqa: F811
         assert locked(feeder.pid) == 0
         text = run("pxstat", "-b", bus.name, "--memory").stdout
         assert re.search(r"locked_bytes +0 B +refused: not permitted", text), text
+
+
+def test_a_limit_that_covers_all_locks_what_is_mapped_and_nothing_fails_later(bus):  # noqa: F811
+    if subprocess.run([*limited(1 << 20), "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("no right to raise the limit here")
+    with Sim() as sim:
+        feeder = bus.feeder(BTC, endpoint=sim.url, wrap=limited(1 << 20), mlock=True, **SMALL)
+        bus.tail(BTC, n=3)
+        assert memory(bus)["mlock"]["state"] == "all" and memory(bus)["mlock"]["reason"] is None
+        agree(bus, lambda m: m["mlock"]["locked_bytes"], lambda: locked(feeder.pid), "VmLck")
+        # a mapping beyond the limit would be refused if those to come were to be locked too
+        with open(f"/proc/{feeder.pid}/limits", encoding="ascii") as f:
+            limit = int(re.search(r"Max locked memory +\d+ +(\d+)", f.read())[1])
+        assert 0 < locked(feeder.pid) < limit == 1 << 30
 
 
 def test_a_limit_that_covers_the_segment_locks_the_segment(bus):  # noqa: F811

@@ -8,7 +8,7 @@ struct pages_told {
     const char *lock, *huge;               /* "off", "all", "part", "refused" */
     const char *lock_reason, *huge_reason; /* the snapshot's; NULL: nothing was refused */
     uint64_t locked_bytes, huge_heap_bytes, huge_shm_bytes;
-    uint64_t minor, major; /* page faults, over all epochs */
+    uint64_t minor, major; /* page faults of the process, restarts in place included */
 };
 
 /* Pure. A writer without these counters has all off. */
