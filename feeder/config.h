@@ -89,7 +89,8 @@ struct config {
     uint32_t log_level;                                        /* enum log_level */
     bool limits_venue; /* --limits venue: the venue's limits for every endpoint */
     bool busy_poll;
-    int32_t cpu; /* pinned to it, -1 none */
+    bool mlock, huge_pages; /* see pages.h */
+    int32_t cpu;            /* pinned to it, -1 none */
     bool demo;
     /* For tests, see CONTRIBUTING.md: bytes leaked per message by this enum px_owner, and seconds
      * of the memory watch in a second. */

@@ -63,6 +63,8 @@ const struct config_key config_bus_keys[] = {
     BUS("quota_messages", KEY_UINT, quota_messages, false, 1, 1000000, "N"),
     BUS("log_level", KEY_LEVEL, log_level, false, 0, 0, "LEVEL"),
     BUS("busy_poll", KEY_BOOL, busy_poll, true, 0, 0, NULL),
+    BUS("mlock", KEY_BOOL, mlock, true, 0, 0, NULL),
+    BUS("huge_pages", KEY_BOOL, huge_pages, true, 0, 0, NULL),
     BUS("cpu", KEY_CPU, cpu, true, 0, 1023, "N"),
 };
 const size_t config_bus_key_count = sizeof(config_bus_keys) / sizeof(config_bus_keys[0]);

@@ -66,6 +66,18 @@
     X(memory_hard_hits, "seconds", PX_COUNTER, "seconds spent above the hard limit")               \
     X(heap_bytes, "bytes", PX_LEVEL, "bytes in use on the heap")                                   \
     X(rss_bytes, "bytes", PX_LEVEL, "resident memory of the feeder, segment included")             \
+    X(tls_calls, "calls", PX_COUNTER, "of OpenSSL to its allocator, which is a pool")              \
+    X(websocket_calls, "calls", PX_COUNTER, "of libwebsockets to its allocator")                   \
+    X(json_calls, "calls", PX_COUNTER, "of the JSON parser to its allocator")                      \
+    /* pages.c */                                                                                  \
+    X(mlock_state, "state", PX_LEVEL, "lock memory: 0 off, 1 all, 2 the segment alone, 3 refused") \
+    X(locked_bytes, "bytes", PX_LEVEL, "address space whose pages stay in memory once touched")    \
+    X(huge_state, "state", PX_LEVEL, "huge pages: 0 off, 1 all, 2 in part, 3 refused")             \
+    X(huge_heap_bytes, "bytes", PX_LEVEL, "of the feeder's own memory in huge pages")              \
+    X(huge_shm_bytes, "bytes", PX_LEVEL, "of the segment mapped by the feeder in huge pages")      \
+    X(faults_minor, "faults", PX_LEVEL,                                                            \
+      "of the process, without the disk: first touches of pages")                                  \
+    X(faults_major, "faults", PX_LEVEL, "of the process, pages that the disk had to bring")        \
     /* upkeep.c */                                                                                 \
     X(slots_reclaimed, "symbols", PX_COUNTER, "stale symbols that clean-ups took off the bus")     \
     X(recycles, "times", PX_COUNTER, "restarts of the feeder's own accord")                        \

@@ -216,7 +216,8 @@ static int open_writer(struct feeder *f)
                                         .control_path = f->control_path,
                                         .lock_fd = restart_inherited_lock(),
                                         .counters = px_feeder_counters,
-                                        .counter_count = PX_C_COUNT};
+                                        .counter_count = PX_C_COUNT,
+                                        .huge_pages = c->huge_pages};
     struct px_writer_report report;
     int rc = px_writer_open(&f->writer, &options, &report);
     if (rc < 0)

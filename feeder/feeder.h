@@ -9,6 +9,7 @@
 #include "fleet.h"
 #include "memwatch.h"
 #include "net.h"
+#include "pages.h"
 #include "state.h"
 
 #include "px/layout.h"
@@ -49,6 +50,7 @@ struct feeder {
     struct state *state;
     struct gate *gate;
     struct memwatch memwatch;
+    struct pages pages;
     struct control *control;
     struct session_watch *sessions; /* PXL_READERS_MAX */
     struct net_fd control_watch, resolve_watch, signal_watch;

@@ -51,7 +51,10 @@ void link_give_back(void *buffer, size_t len)
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     uintptr_t from = ((uintptr_t)buffer + page - 1) & ~(page - 1);
     uintptr_t to = ((uintptr_t)buffer + len) & ~(page - 1);
-    if (buffer != NULL && to > from)
+    if (buffer == NULL || to <= from)
+        return;
+    /* locked pages go back only under this name, which kernels before 5.18 do not know */
+    if (madvise((void *)from, to - from, MADV_DONTNEED_LOCKED) < 0)
         madvise((void *)from, to - from, MADV_DONTNEED);
 }
 

@@ -114,6 +114,8 @@ static int feed(struct feeder *f)
     int rc = feeder_open(f);
     enum feeder_end end = rc < 0 ? FEEDER_FAILS : feeder_run(f);
     feeder_close(f, end == FEEDER_RESTARTS);
+    if (c->log_level == LOG_LEVEL_DEBUG)
+        memwatch_rest();
     if (end == FEEDER_RESTARTS) {
         restart_exec(px_writer_lock_fd(f->writer), &f->demo);
         px_writer_close(f->writer);

@@ -254,6 +254,22 @@ static bool follow(struct memwatch *m, const struct px_memory_sample *s)
     return decisive || second == MINUTE - 1;
 }
 
+/* How much `so_far` is more than what was counted of an owner's calls. */
+static uint64_t more_calls(struct memwatch *m, uint32_t owner, uint64_t so_far)
+{
+    uint64_t more = so_far - m->calls[owner];
+    m->calls[owner] = so_far;
+    return more;
+}
+
+static void count_calls(struct memwatch *m, const struct tls_memory *tls, const struct account *lws,
+                        const struct account *json)
+{
+    px_writer_count(m->writer, PX_C_tls_calls, more_calls(m, PX_OWNER_TLS, tls->calls));
+    px_writer_count(m->writer, PX_C_websocket_calls, more_calls(m, PX_OWNER_WEBSOCKET, lws->calls));
+    px_writer_count(m->writer, PX_C_json_calls, more_calls(m, PX_OWNER_JSON, json->calls));
+}
+
 static void take(struct memwatch *m, const struct memwatch_census *census, int64_t utc_ns,
                  struct px_memory_sample *s)
 {
@@ -264,6 +280,7 @@ static void take(struct memwatch *m, const struct memwatch_census *census, int64
     tls_memory_stats(&tls);
     account_read(PX_OWNER_WEBSOCKET, &lws);
     account_read(PX_OWNER_JSON, &json);
+    count_calls(m, &tls, &lws, &json);
     *s = (struct px_memory_sample){.utc_ns = utc_ns,
                                    .heap_bytes = m->heap_bytes,
                                    .rss_bytes = m->rss_bytes,
@@ -294,4 +311,17 @@ void memwatch_sample(struct memwatch *m, const struct memwatch_census *census, i
     if (follow(m, &s) || m->limit_level != before || m->samples == 0)
         conclude(m, census, now_ns);
     m->samples++;
+}
+
+void memwatch_rest(void)
+{
+    struct tls_memory tls;
+    struct account lws, json;
+    tls_memory_end();
+    tls_memory_stats(&tls);
+    account_read(PX_OWNER_WEBSOCKET, &lws);
+    account_read(PX_OWNER_JSON, &json);
+    log_debug("memory", "held at the end: %zu blocks by tls, %llu by websocket, %llu by json",
+              tls.blocks + tls.fallback_blocks, (unsigned long long)lws.blocks,
+              (unsigned long long)json.blocks);
 }

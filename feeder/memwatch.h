@@ -31,6 +31,7 @@ struct memwatch {
     int statm_fd; /* /proc/self/statm, kept open: reading it costs no allocation */
     uint64_t page_bytes, soft_bytes, hard_bytes;
     uint64_t heap_bytes, rss_bytes, own_bytes; /* of the last sample */
+    uint64_t calls[PX_OWNER_COUNT]; /* that libraries made to their allocators: those counted */
     struct trend *trend;
     struct trend_limits growth;
     struct trend_alarm alarm;
@@ -59,5 +60,9 @@ bool memwatch_over(const struct memwatch *m);
  * bytes of resident memory less, and counts them. If they are many, the trend of resident memory
  * begins anew. */
 uint64_t memwatch_clean(struct memwatch *m);
+
+/* When all is closed: what libraries still hold, as one line of the log at level debug, for tests.
+ * A leak within OpenSSL's pool, or of a block that somebody still points to, no tool would see. */
+void memwatch_rest(void);
 
 #endif

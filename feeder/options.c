@@ -269,6 +269,7 @@ void config_help(FILE *to)
           "      --runtime-dir DIR    for the control socket    --state-dir DIR  for what lasts\n"
           "      --tls-ca FILE        certificates to trust\n"
           "      --busy-poll          never sleep               --cpu N          run there\n"
+          "      --mlock              keep pages in memory       --huge-pages     of 2 MiB\n"
           "      --log-level LEVEL    error, warning, info (default), debug\n"
           "      --check              judge the configuration, exit 0 or 1\n"
           "      --plan               print every byte that it would use\n"

@@ -28,7 +28,8 @@ size_t plan_items(const struct config *config, const struct plan_link *link,
     uint64_t links = SUBS_LINKS_MAX;
     const struct fold_options fold = plan_fold(config);
     const struct plan_item all[] = {
-        {"segment", "shared memory", px_writer_bytes(config->capacity, config->ring), 1},
+        {"segment", "shared memory",
+         px_writer_bytes(config->capacity, config->ring, config->huge_pages), 1},
         {"feeder", "configured symbols", sizeof(struct config_symbol), config->symbol_count},
         {"feeder", "subscriptions", wants_bytes(config), 1},
         {"feeder", "symbols' rhythm and ids", publish_bytes(config->capacity), 1},
@@ -78,4 +79,14 @@ void plan_print(const struct config *config, const struct plan_link *link, FILE 
             plan_total(config, link));
     fprintf(to, "\nA ceiling: all tables full, every connection open. What is not used is reserved "
                 "and not resident.\n");
+    if (config->huge_pages)
+        fputs(
+            "Huge pages: the segment is rounded up to 2 MiB, and what is used of the rest becomes "
+            "resident 2 MiB at a time.\n",
+            to);
+    if (config->mlock)
+        fputs(
+            "mlock: what was used once stays resident; the limit (LimitMEMLOCK=) has to cover all "
+            "of the address space.\n",
+            to);
 }

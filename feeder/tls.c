@@ -44,6 +44,13 @@ void tls_memory_stats(struct tls_memory *out)
     tls_pool_stats(out);
 }
 
+void tls_memory_end(void)
+{
+    EVP_MD_free(sha1);
+    sha1 = NULL;
+    OPENSSL_cleanup();
+}
+
 int tls_sha1(const void *data, size_t len, unsigned char out[20])
 {
     if (sha1 == NULL)

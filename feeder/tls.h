@@ -45,12 +45,15 @@ struct tls_memory {
     size_t bytes, blocks;                   /* live in the arena, by size class */
     size_t fallback_bytes, fallback_blocks; /* live in libc's heap */
     uint64_t fallbacks;                     /* count of allocations that went there */
+    uint64_t calls;                         /* of OpenSSL, of whatever kind, so far */
 };
 
 /* Give OpenSSL a pool of arena_bytes; first thing in main, before anything touches OpenSSL.
  * Errors: -EBUSY too late or called twice; -ENOMEM. */
 int tls_memory_init(size_t arena_bytes);
 void tls_memory_stats(struct tls_memory *out);
+/* OpenSSL gives back what it keeps for the process; nothing of it may be called any more. */
+void tls_memory_end(void);
 
 /* SHA-1 of the accept key (RFC 6455 4.2.2). 0 or -ENOTSUP. */
 int tls_sha1(const void *data, size_t len, unsigned char out[20]);

@@ -142,6 +142,7 @@ void *tls_pool_malloc(size_t len, const char *file, int line)
     (void)file;
     (void)line;
     pthread_mutex_lock(&pool.lock);
+    pool.stats.calls++;
     void *p = locked_alloc(len);
     pthread_mutex_unlock(&pool.lock);
     return p;
@@ -154,6 +155,7 @@ void tls_pool_free(void *p, const char *file, int line)
     if (p == NULL)
         return;
     pthread_mutex_lock(&pool.lock);
+    pool.stats.calls++;
     locked_free(p);
     pthread_mutex_unlock(&pool.lock);
 }
@@ -167,6 +169,7 @@ void *tls_pool_realloc(void *p, size_t len, const char *file, int line)
         return NULL;
     }
     pthread_mutex_lock(&pool.lock);
+    pool.stats.calls++;
     size_t have = in_arena(p) ? class_size(class_at(p)) : malloc_usable_size(p);
     /* a block of the arena that is right for the new length stays where it is */
     if (in_arena(p) && len <= LARGEST && class_of(len) == class_at(p)) {

@@ -13,10 +13,12 @@
 
 #define SECOND_NS INT64_C(1000000000)
 
-/* --test-leak: blocks hang together, so that tools which look for lost ones do not find them. */
+/* --test-leak: blocks hang together, so that tools which look for lost ones find them only at the
+ * end, when the feeder forgets the newest. */
 struct leaked {
     struct leaked *before;
 };
+static struct leaked *newest;
 
 static void *leak_block(uint32_t owner, size_t bytes)
 {
@@ -32,7 +34,6 @@ static void *leak_block(uint32_t owner, size_t bytes)
 
 static void leak(struct feeder *f)
 {
-    static struct leaked *newest;
     size_t bytes = f->config.test_leak_bytes;
     uint64_t frames = px_writer_value(f->writer, PX_C_frames_in);
     if (bytes < sizeof *newest)
@@ -115,6 +116,7 @@ static void on_memory(void *owner)
     if (f->config.test_leak_bytes != 0)
         leak(f);
     memwatch_sample(&f->memwatch, &census, at.mono_ns, at.utc_ns);
+    pages_sample(&f->pages);
     recycle(f, at.mono_ns);
 }
 
@@ -145,6 +147,7 @@ int upkeep_open(struct feeder *f)
 
 void upkeep_start(struct feeder *f)
 {
+    pages_open(&f->pages, f->writer, f->config.mlock, f->config.huge_pages);
     f->leaked_frames = px_writer_value(f->writer, PX_C_frames_in);
     net_timer_init(f->net, &f->memory_timer, on_memory, f);
     f->sample_ns = now_mono_ns();
@@ -153,6 +156,8 @@ void upkeep_start(struct feeder *f)
 
 void upkeep_close(struct feeder *f)
 {
+    newest = NULL;
     net_timer_cancel(&f->memory_timer);
     memwatch_close(&f->memwatch);
+    pages_close(&f->pages);
 }

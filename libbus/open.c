@@ -113,13 +113,15 @@ static int segment_create(px_writer *w, const struct px_writer_options *o, uint3
                           uint32_t ring, struct px_writer_report *report)
 {
     char path[PXI_PATH_MAX];
-    uint64_t bytes = pxi_segment_size(capacity, ring);
+    uint64_t bytes = px_writer_bytes(capacity, ring, o->huge_pages);
     pxi_path(path, w->bus, PXI_FILE_NEW);
     int rc = create_map(&w->seg, path, bytes, o->group);
     if (rc == -ENOSPC)
         space_report(bytes, report);
     if (rc < 0)
         return rc;
+    if (o->huge_pages)
+        w->seg.base = pxi_huge_place(w->seg.base, w->seg.bytes);
     pxi_segment_format(&w->seg, w->bus, capacity, ring);
     struct pxl_prefix *p = w->seg.prefix = w->seg.base;
     if (getrandom(&p->segment_id, sizeof p->segment_id, 0) != (ssize_t)sizeof p->segment_id)
@@ -318,6 +320,16 @@ static void epoch_announce(px_writer *w, uint32_t event, uint32_t cause)
 
 /* ---- open and close ---- */
 
+/* An adopted segment keeps its size: what is left of it over whole huge pages stays small ones. */
+static int adopted_huge(struct pxi_segment *s)
+{
+    size_t mapped = s->bytes;
+    s->base = pxi_huge_place(s->base, mapped);
+    int rc = pxi_segment_check(s);
+    s->bytes = mapped;
+    return rc;
+}
+
 /* An adopted segment is for whom this feeder says, not for whom the last one said. */
 static int access_set(px_writer *w, int64_t group)
 {
@@ -347,6 +359,8 @@ static int open_segment(px_writer *w, const struct px_writer_options *o, uint32_
         return rc;
     if (rc == 1) {
         rc = access_set(w, o->group);
+        if (rc == 0 && o->huge_pages)
+            rc = adopted_huge(&w->seg);
         if (rc < 0)
             return rc;
         report->adopted = 1;
@@ -471,9 +485,16 @@ int px_writer_heartbeat(px_writer *w, int64_t now_mono_ns)
                : -ENOENT;
 }
 
-uint64_t px_writer_bytes(uint32_t capacity, uint32_t ring)
+uint64_t px_writer_bytes(uint32_t capacity, uint32_t ring, int huge_pages)
 {
-    return pxi_segment_size(capacity, ring);
+    uint64_t bytes = pxi_segment_size(capacity, ring);
+    return huge_pages && bytes != 0 ? pxi_huge_size(bytes) : bytes;
+}
+
+const void *px_writer_mapping(const px_writer *w, uint64_t *bytes)
+{
+    *bytes = w->seg.bytes;
+    return w->seg.base;
 }
 
 int px_writer_lock_fd(const px_writer *w)

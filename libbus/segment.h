@@ -59,6 +59,14 @@ int pxi_segment_open(struct pxi_segment *s, const char *bus, int writable, void 
 /* The checks of pxi_segment_open() on mapped bytes. Fills `s` (base, bytes given). */
 int pxi_segment_check(struct pxi_segment *s);
 
+/* Size of a file that is to be in huge pages: all of it, up to what readers have room for. */
+#define PXI_HUGE_BYTES (2u << 20)
+uint64_t pxi_huge_size(uint64_t bytes);
+
+/* Move a mapping that is populated to where huge pages can be, and make them of it as far as the
+ * kernel can; readers go on meanwhile. Returns where it is now. */
+void *pxi_huge_place(void *base, size_t bytes);
+
 /* Unmap, or with `at` give the pages back to the reservation. Half-open and closed ones are fine.
  */
 void pxi_segment_close(struct pxi_segment *s, void *at);

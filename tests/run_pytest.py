@@ -1,7 +1,13 @@
-"""Run one pytest node; exit 77 when it was skipped, so that ctest reports it as skipped."""
+"""Run one pytest node; exit 77 when it was skipped, so that ctest reports it as skipped. Under sanitizers
+it fails also if any process that the test started, whoever looks at its end, left a report."""
+import os
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
+
+SANITIZERS = ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS")
 
 
 class Outcome:
@@ -16,8 +22,19 @@ class Outcome:
             self.passed += 1
 
 
-outcome = Outcome()
-code = pytest.main(["-q", "-rs", "--no-header", "-p", "no:cacheprovider", *sys.argv[1:]], [outcome])
-if code == 0 and outcome.passed == 0:
-    code = 77 if outcome.skipped else 1
-sys.exit(code)
+def run(reports):
+    for name in SANITIZERS:
+        if name in os.environ:
+            os.environ[name] += f":log_path={reports}/{name}"
+    outcome = Outcome()
+    code = pytest.main(["-q", "-rs", "--no-header", "-p", "no:cacheprovider", *sys.argv[1:]], [outcome])
+    found = sorted(Path(reports).iterdir())
+    for report in found:
+        print(f"-- {report.name}\n{report.read_text(errors='replace')}")
+    if found or (code == 0 and outcome.passed == 0 and not outcome.skipped):
+        return 1
+    return 77 if code == 0 and outcome.passed == 0 else code
+
+
+with tempfile.TemporaryDirectory(prefix="px-reports-") as folder:
+    sys.exit(run(folder))

@@ -9,6 +9,7 @@ certificates, and conditions that are awaited with a deadline.
 
 `bus` is a pytest fixture (import it): a bus name of its own, a temporary directory, and at the end
 no process, no segment and no file is left behind."""
+import contextlib
 import itertools
 import json
 import os
@@ -28,6 +29,9 @@ BUILD = Path(os.environ.get("PX_BUILD", Path(__file__).resolve().parents[2] / "b
 SOURCE = Path(os.environ.get("PX_SOURCE", Path(__file__).resolve().parents[2]))
 CAPTURES = Path(os.environ.get("PX_CAPTURES", SOURCE / ".." / "shared" / "captures"))
 BIN = BUILD / "bin"
+
+# Sanitizers look for leaks when a process ends, not when it is killed.
+SANITIZED = "ASAN_OPTIONS" in os.environ
 
 # Deadlines of the contract fail at five times; the machine may be busy.
 PATIENCE_S = 20.0
@@ -116,6 +120,15 @@ class Process:
             self.process.kill()
         self.process.wait()
 
+    def end(self):
+        """Killed, because the test is over. Under a sanitizer it first may end by itself."""
+        if SANITIZED and self.running():
+            self.process.send_signal(signal.SIGCONT)
+            self.process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(PATIENCE_S)
+        self.kill()
+
     def wait_err(self, pattern, deadline_s=PATIENCE_S, count=1):
         """Until stderr has `count` matches of the pattern; returns the last match."""
         def found():
@@ -128,7 +141,7 @@ class Process:
         return self
 
     def __exit__(self, *_):
-        self.kill()
+        self.end()
 
 
 def assert_alive(process, what):
@@ -139,11 +152,12 @@ def assert_alive(process, what):
 
 class Sim(Process):
     """pxsim on an ephemeral port. `tls` is a Certificates; keyword arguments become options:
-    Sim(rate=1000, fault=["mute"], replay=path, speed="max"). `port` keeps one of an earlier Sim."""
+    Sim(rate=1000, fault=["mute"], replay=path, speed="max"). `port` keeps one of an earlier Sim,
+    `wrap` is a program that runs it."""
 
-    def __init__(self, venue="binance", tls=None, port=0, **options):
+    def __init__(self, venue="binance", tls=None, port=0, wrap=(), **options):
         self.directory = tempfile.mkdtemp(prefix="pxsim-")
-        argv = [program("pxsim"), "--venue", venue, "--port", str(port)]
+        argv = [*wrap, program("pxsim"), "--venue", venue, "--port", str(port)]
         if tls is not None:
             argv += ["--tls-cert", tls.cert, "--tls-key", tls.key]
         for key, value in options.items():
@@ -278,7 +292,7 @@ class Bus:
 
     def close(self):
         for process in reversed(self.processes):
-            process.kill()
+            process.end()
         for path in Path("/dev/shm").glob(f"px-{self.name}*"):
             path.unlink(missing_ok=True)
 

@@ -2,6 +2,8 @@
 frames after a warm-up."""
 import re
 import signal
+import tempfile
+from pathlib import Path
 
 import px
 from px import Process, Sim, wait_for
@@ -18,7 +20,8 @@ class Counter:
     """The preloaded counter of one process."""
 
     def __init__(self, tmp_path):
-        self.file = tmp_path / "calls"
+        with tempfile.NamedTemporaryFile(dir=tmp_path, prefix="calls-", delete=False) as own:
+            self.file = Path(own.name)
         self.env = {"LD_PRELOAD": str(px.BUILD / "tests" / "liballoc_count.so"),
                     "ALLOC_COUNT_FILE": str(self.file)}
         self.reports = 0
@@ -29,7 +32,7 @@ class Counter:
         process.send(signal.SIGUSR2)
 
         def reported():
-            text = self.file.read_text() if self.file.exists() else ""
+            text = self.file.read_text()
             parts = text.split("calls ")[1:]
             return parts[self.reports - 1] if len(parts) >= self.reports else None
         number, *places = wait_for(reported, what="the report").split("\n")

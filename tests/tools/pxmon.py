@@ -80,7 +80,10 @@ class Mon:
 
     def end(self, keep=False):
         if self.process.poll() is None:
-            self.kill()
+            try:
+                self.stop()  # not killed: sanitizers look for leaks when it ends
+            except subprocess.TimeoutExpired:
+                self.kill()
         self.process.stdout.close()
         self.log.close()
         if not keep:

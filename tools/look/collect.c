@@ -112,6 +112,14 @@ const struct px_reader_info *snapshot_reader(const struct snapshot *s,
     return NULL;
 }
 
+uint64_t snapshot_counter(const struct snapshot *s, const char *name)
+{
+    for (size_t i = 0; i < s->counter_count; i++)
+        if (strcmp(s->counters[i].name, name) == 0)
+            return s->counters[i].value;
+    return 0;
+}
+
 int symbol_wanted(const struct px_symbol_info *symbol)
 {
     return symbol->pins > 0 || symbol->kinds != 0;
@@ -244,9 +252,7 @@ int snapshot_take(struct snapshot *s, px_bus *bus)
         return rc;
     }
     drop_earlier_conns(s);
-    for (size_t i = 0; i < s->counter_count; i++)
-        if (strcmp(s->counters[i].name, "evictions") == 0)
-            s->evictions = s->counters[i].value;
+    s->evictions = snapshot_counter(s, "evictions");
     return 0;
 }
 

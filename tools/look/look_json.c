@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "json_out.h"
+#include "pages.h"
 
 /* Age in ms of a moment on CLOCK_MONOTONIC, null if it never was. */
 static void put_age(struct json_out *out, const char *key, int64_t now_ns, int64_t then_ns)
@@ -75,6 +76,23 @@ static void put_sampled(struct json_out *out, const char *key, int has, uint64_t
         jout_null(out, key);
 }
 
+static void put_pages(struct json_out *out, const struct snapshot *s)
+{
+    struct pages_told p;
+    pages_of(s, &p);
+    jout_object(out, "mlock");
+    jout_text(out, "state", p.lock);
+    jout_unsigned(out, "locked_bytes", p.locked_bytes);
+    jout_text(out, "reason", p.lock_reason);
+    jout_end_object(out);
+    jout_object(out, "huge_pages");
+    jout_text(out, "state", p.huge);
+    jout_unsigned(out, "huge_heap_bytes", p.huge_heap_bytes);
+    jout_unsigned(out, "huge_shm_bytes", p.huge_shm_bytes);
+    jout_text(out, "reason", p.huge_reason);
+    jout_end_object(out);
+}
+
 static void put_memory(struct json_out *out, const struct snapshot *s, const struct health *health)
 {
     static const char *const levels[] = {"ok", "warning", "critical"};
@@ -98,6 +116,7 @@ static void put_memory(struct json_out *out, const struct snapshot *s, const str
     put_sampled(out, "descriptors", s->verdict.mono_ns != 0, s->verdict.descriptors);
     put_sampled(out, "blocks", s->verdict.mono_ns != 0, s->verdict.blocks);
     jout_end_object(out);
+    put_pages(out, s);
     jout_end_object(out);
 }
 

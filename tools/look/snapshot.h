@@ -61,6 +61,9 @@ struct latency latency_of(const uint64_t buckets[PX_LATENCY_BUCKETS], uint64_t m
 const struct px_reader_info *snapshot_reader(const struct snapshot *s,
                                              const struct px_reader_info *reader);
 
+/* The value of a counter, 0 where the bus has none of that name. */
+uint64_t snapshot_counter(const struct snapshot *s, const char *name);
+
 /* Does somebody want this symbol: a reader, or the feeder's own list? */
 int symbol_wanted(const struct px_symbol_info *symbol);
 

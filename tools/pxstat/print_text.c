@@ -5,6 +5,7 @@
 
 #include "cli.h"
 #include "page.h"
+#include "pages.h"
 
 typedef const struct px_symbol_info *symbol_ref;
 
@@ -140,6 +141,23 @@ void page_overview(struct page *page, const struct view *view, size_t rows)
     overview_errors(page, s, for_errors);
 }
 
+/* In words what was wished and did not come, in bytes what is there. */
+static void memory_pages(struct page *page, const struct snapshot *s)
+{
+    struct pages_told p;
+    char bytes[CLI_NUMBER_MAX], more[CLI_NUMBER_MAX];
+    pages_of(s, &p);
+    page_add(page, p.lock_reason != NULL ? TONE_WARN : TONE_PLAIN,
+             "  locked_bytes        %12s  %s%s%s", cli_bytes(bytes, p.locked_bytes), p.lock,
+             p.lock_reason != NULL ? ": " : "", p.lock_reason != NULL ? p.lock_reason : "");
+    page_add(page, p.huge_reason != NULL ? TONE_WARN : TONE_PLAIN,
+             "  huge_heap_bytes     %12s  %s%s%s", cli_bytes(bytes, p.huge_heap_bytes), p.huge,
+             p.huge_reason != NULL ? ": " : "", p.huge_reason != NULL ? p.huge_reason : "");
+    page_add(page, TONE_PLAIN, "  huge_shm_bytes      %12s", cli_bytes(bytes, p.huge_shm_bytes));
+    page_add(page, TONE_PLAIN, "  faults minor, major %12s  %s", cli_grouped(bytes, p.minor),
+             cli_grouped(more, p.major));
+}
+
 static void section_memory(struct page *page, const struct view *view)
 {
     const struct snapshot *s = view->now;
@@ -162,6 +180,7 @@ static void section_memory(struct page *page, const struct view *view)
     } else {
         page_add(page, TONE_PLAIN, "  not sampled yet");
     }
+    memory_pages(page, s);
     if (v->mono_ns == 0 || v->trend == PX_TREND_UNKNOWN) {
         page_add(page, TONE_PLAIN, "  trend                    unknown  (not judged yet)");
         return;

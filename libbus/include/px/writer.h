@@ -35,6 +35,7 @@ struct px_writer_options {
     int lock_fd;                           /* an open, locked lock file kept over exec, else -1 */
     const struct px_counter_def *counters; /* of the program, behind the bus's own */
     uint32_t counter_count;
+    int huge_pages; /* 1: in huge pages, as far as the kernel gives them */
 };
 
 /* Counters that the bus itself keeps, in front of the program's. */
@@ -98,8 +99,12 @@ PX_API void px_writer_close(px_writer *w);
  * -EACCES. */
 PX_API int px_writer_remove(const char *bus, int32_t *held_by);
 
-/* Bytes that a segment of this shape takes. 0 if the shape is not possible. */
-PX_API uint64_t px_writer_bytes(uint32_t capacity, uint32_t ring);
+/* Bytes that a segment of this shape takes, with huge pages in whole ones. 0 if the shape is not
+ * possible. */
+PX_API uint64_t px_writer_bytes(uint32_t capacity, uint32_t ring, int huge_pages);
+
+/* Where the segment is mapped, for mlock(2): valid as long as the writer. */
+PX_API const void *px_writer_mapping(const px_writer *w, uint64_t *bytes);
 
 /* The lock's descriptor, to be kept over exec. */
 PX_API int px_writer_lock_fd(const px_writer *w);
