@@ -543,5 +543,8 @@ void link_tick(struct link *l, int64_t now_ns)
     }
     if (l->conn.good)
         gate_good(l->shared->gate, gate_link(l), gate_now());
+    uint32_t carried = l->info.streams_acked;
     record(l);
+    if (l->info.streams_acked < carried)
+        conn_step(&l->conn, CONN_LESS, NULL, now_ns);
 }

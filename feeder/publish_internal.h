@@ -74,9 +74,10 @@ void quality_present(struct publish *p, struct symbol *s, uint32_t slot, uint32_
 /* Ids first to last of its trades did not come. */
 void quality_ids_missing(struct publish *p, uint32_t slot, uint64_t first, uint64_t last);
 
-/* What fold.h and the venue say of loss: VENUE_RESYNC, VENUE_HEARTBEAT, VENUE_SEQUENCE. */
+/* What fold.h and the venue say of loss: VENUE_RESYNC, VENUE_SEQUENCE, VENUE_HEARTBEAT. */
 void quality_resync(struct publish *p, const struct venue_event *ev);
-void quality_heartbeat(struct publish *p, const struct venue_event *ev);
 void quality_sequence(struct publish *p, const struct venue_event *ev);
+/* Returns whether it proves that the symbol is silent and nothing of it is missing. */
+bool quality_heartbeat(struct publish *p, const struct venue_event *ev);
 
 #endif

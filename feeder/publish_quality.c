@@ -143,12 +143,12 @@ void quality_resync(struct publish *p, const struct venue_event *ev)
 
 /* What the venue says its last trade is. One that it had a heartbeat ago and that has not come
  * since will not come: trades and heartbeats share a connection, and its order. */
-void quality_heartbeat(struct publish *p, const struct venue_event *ev)
+bool quality_heartbeat(struct publish *p, const struct venue_event *ev)
 {
     uint32_t slot;
     struct symbol *s = ev->symbol_len > 0 ? known_symbol(p, ev, &slot) : NULL;
     if (s == NULL)
-        return;
+        return false;
     uint64_t last = s->trade.last;
     if (last != 0 && !s->broken && s->beat_id > last) {
         quality_ids_missing(p, slot, last + 1, s->beat_id);
@@ -156,6 +156,7 @@ void quality_heartbeat(struct publish *p, const struct venue_event *ev)
         s->missing = true;
     }
     s->beat_id = ev->venue_id;
+    return last != 0 && last == ev->venue_id && !s->broken;
 }
 
 /* Messages of a connection are missing, whatever they held: trades are in GAP until the next one
