@@ -156,7 +156,7 @@ bool quality_heartbeat(struct publish *p, const struct venue_event *ev)
         s->missing = true;
     }
     s->beat_id = ev->venue_id;
-    return last != 0 && last == ev->venue_id && !s->broken;
+    return last != 0 && last == ev->venue_id && !s->broken && !s->missing;
 }
 
 /* Messages of a connection are missing, whatever they held: trades are in GAP until the next one
