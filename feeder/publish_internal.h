@@ -24,6 +24,8 @@ struct symbol {
     uint32_t venue;                /* index */
     uint32_t conn1;                /* link that fed it last, + 1; 0 none */
     uint64_t links[PX_CELL_KINDS]; /* links that bring this kind, a bit each */
+    uint64_t heirs[PX_CELL_KINDS]; /* when the last of those was lost: links that had been promised
+                                      it, by which it lives until one brings it */
     uint16_t lost;                 /* kinds that came, and whose links are all gone */
     bool missing;                  /* quality is GAP until the ids are consistent again */
     bool book_lost;                /* quality is GAP until quotes are right again */

@@ -50,6 +50,15 @@ static void read_status(struct week_symbol *s, const struct px_status *status)
         s->covered = status->last_id;
 }
 
+/* A new feeder: of every symbol trades may be missing. */
+static void read_carried(void)
+{
+    for (uint32_t i = 0; i < EXCHANGES * SYMBOLS; i++) {
+        week.exchange[i / SYMBOLS].symbol[i % SYMBOLS].excused = true;
+        week.exchange[i / SYMBOLS].symbol[i % SYMBOLS].undisturbed = 0;
+    }
+}
+
 static void find_symbols(void)
 {
     for (uint32_t i = 0; i < EXCHANGES * SYMBOLS; i++) {
@@ -73,6 +82,8 @@ void check_read(void)
             read_trade(s, of, tick.u.trade.trade_id);
         else if (s != NULL && tick.kind == PX_STATUS)
             read_status(s, &tick.u.status);
+        else if (tick.kind == PX_STATUS && tick.u.status.event == PX_EVENT_CARRIED)
+            read_carried();
     }
     WEEK_MUST(n == 0, "the reader was overrun: %d", n);
 }
@@ -104,25 +115,32 @@ static int64_t mute_bound(const struct week_exchange *e, const struct link *l,
     return (known ? 30 * S : 60 * S) << (l->conn.mute_ends < 20 ? l->conn.mute_ends : 20);
 }
 
-/* How long after a price's source died the connection it came over may still be thought live. */
-static int64_t connection_bound(const struct week_exchange *e)
+/* When the last connection that may be thought to bring this exchange's prices is to be known for
+ * dead: INT64_MAX, one lives. */
+static int64_t connections_known_dead(const struct week_exchange *e)
 {
-    int64_t bound = 0;
+    int64_t known = e->live_ns;
     for (uint32_t i = 0; i < SUBS_LINKS_MAX; i++) {
         const struct link *l = &week.fleet->link[i];
         const struct week_peer *p = is_of(l, e) ? peer_of(l) : NULL;
         if (p == NULL || l->conn.state != PX_CONN_LIVE)
             continue;
-        int64_t own = INT64_MAX / 2; /* it lives: a symbol of it may be silent */
+        int64_t at = INT64_MAX / 2;
         if (p->dead)
-            own = e->is->silence_ms * MS;
+            at = p->trouble_ns + e->is->silence_ms * MS;
         else if (p->mute && busy(e))
-            own = mute_bound(e, l, p);
-        else if (p->state != PEER_OPEN)
-            own = p->hold_ns > week.now ? p->hold_ns - week.now : 0;
-        bound = own > bound ? own : bound;
+            at = p->trouble_ns + mute_bound(e, l, p);
+        known = at > known ? at : known;
     }
-    return bound;
+    return known;
+}
+
+static bool thought_live(const struct week_exchange *e)
+{
+    for (uint32_t i = 0; i < SUBS_LINKS_MAX; i++)
+        if (is_of(&week.fleet->link[i], e) && week.fleet->link[i].conn.state == PX_CONN_LIVE)
+            return true;
+    return false;
 }
 
 /* 16 times its usual interval, 5 s at least; 30 s before one is known. */
@@ -156,17 +174,19 @@ static void check_symbol(const struct week_exchange *e, struct week_symbol *s)
         return;
     snprintf(name, sizeof name, "%s:%s", e->venue, s->native);
     WEEK_MUST(px_writer_find(week.writer, name, strlen(name), &slot) == 0, "no slot for %s", name);
-    int64_t of_symbol = symbol_bound(s, slot), of_connection = connection_bound(e);
-    int64_t bound = of_symbol < of_connection ? of_symbol : of_connection;
-    WEEK_MUST(week.now - s->dead_ns <= bound + SLACK,
-              "%s is LIVE, and its source is dead since %.3f s (bounds %.3f s, %.3f s)", name,
-              (double)(week.now - s->dead_ns) / 1e9, (double)of_symbol / 1e9,
-              (double)of_connection / 1e9);
+    int64_t of_symbol = s->dead_ns + symbol_bound(s, slot), of_all = connections_known_dead(e);
+    int64_t by = (of_symbol < of_all ? of_symbol : of_all) + SLACK;
+    WEEK_MUST(week.now <= by,
+              "%s is LIVE, its source is dead for %.3f s, its rhythm should have said so %.3f s "
+              "ago, its connections %.3f s ago",
+              name, (double)(week.now - s->dead_ns) / 1e9, (double)(week.now - of_symbol) / 1e9,
+              (double)(week.now - of_all) / 1e9);
 }
 
-/* How long after the last trouble everything is to be back: what the venue asked for at most, the
- * cap of the back-off, the deadlines of one attempt that was under way, a trial for each
- * connection, the budget's window, and the time it takes to notice that a connection is dead. */
+/* How long after it worked last, and after the last trouble, everything is to be back: what the
+ * venue asked for at most, the cap of the back-off, the deadlines of one attempt that was under
+ * way, a trial for each connection, the budget's window, and the time it takes to notice that a
+ * connection is dead. */
 static int64_t back_bound(const struct week_exchange *e, const struct link *l)
 {
     int64_t bound = 180 * S + 60 * S + 35 * S + (int64_t)e->redundancy * BREAKER_HOLD_NS;
@@ -185,7 +205,7 @@ static bool works(const struct link *l, const struct week_exchange *e)
            (!p->mute || !busy(e));
 }
 
-static void check_back(const struct week_exchange *e)
+static void check_back(struct week_exchange *e)
 {
     uint32_t working = 0;
     const struct link *broken = NULL;
@@ -196,12 +216,11 @@ static void check_back(const struct week_exchange *e)
         else if (is_of(l, e))
             broken = l;
     }
-    int64_t since = e->healthy_ns > week.started_ns ? e->healthy_ns : week.started_ns;
     if (e->fault != WEEK_NONE || working >= e->redundancy)
-        return;
-    WEEK_MUST(week.now - since <= back_bound(e, broken),
-              "%s is well since %.3f s, and %u of %u connections work (one is %u: %s)", e->venue,
-              (double)(week.now - since) / 1e9, working, e->redundancy,
+        e->worked_ns = week.now;
+    WEEK_MUST(week.now - e->worked_ns <= back_bound(e, broken),
+              "%s is well for %.3f s, and %u of %u connections work (one is %u: %s)", e->venue,
+              (double)(week.now - e->worked_ns) / 1e9, working, e->redundancy,
               broken != NULL ? broken->conn.state : 99, broken != NULL ? broken->info.reason : "");
 }
 
@@ -233,6 +252,8 @@ void check_state(void)
     check_census();
     for (uint32_t i = 0; i < EXCHANGES; i++) {
         struct week_exchange *e = &week.exchange[i];
+        if (thought_live(e))
+            e->live_ns = week.now;
         for (uint32_t s = 0; s < SYMBOLS; s++)
             check_symbol(e, &e->symbol[s]);
         check_back(e);

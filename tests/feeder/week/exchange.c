@@ -81,7 +81,7 @@ void exchange_open(void)
         e->redundancy = table[i].redundancy;
         e->is = venue_find(e->venue, strlen(e->venue));
         WEEK_MUST(e->is != NULL, "no venue %s", e->venue);
-        e->healthy_ns = week.now;
+        e->worked_ns = week.now;
         e->next_ns = week.now + week_exponential(FAULT_EVERY);
         for (uint32_t s = 0; s < SYMBOLS; s++)
             open_symbol(e, s);
@@ -170,7 +170,7 @@ static void send_wrong(struct week_exchange *e, struct week_peer *p)
         server_frame(p, 0xf1, "reserved", 8);
         break;
     default:
-        trade(e, week_below(2), true);
+        trade(e, week_below(2), !e->okx); /* whose ids do not show that one was refused */
         break;
     }
 }
@@ -213,16 +213,17 @@ static void befall(struct week_exchange *e, struct week_peer *p)
 static void begin(struct week_exchange *e, enum week_fault fault)
 {
     struct week_symbol *s = &e->symbol[week_below(SYMBOLS)];
-    e->fault = fault;
+    e->fault = e->last = fault;
+    e->changed_ns = week.now;
     e->disturbed_ns = e->fault_ns;
-    e->fault_ns = e->healthy_ns = week.now;
+    e->fault_ns = e->worked_ns = week.now;
     e->next_ns = week.now;
     if (faults[fault].most_ns > 0)
         e->next_ns += week_between(faults[fault].least_ns, faults[fault].most_ns);
     week.hit[fault]++;
     if (fault == WEEK_LOSS && !e->okx) /* whose ids do not show it */
         s->losing = 1 + week_below(20);
-    if (fault == WEEK_SYMBOL_MUTE)
+    if (fault == WEEK_SYMBOL_MUTE && (!e->okx || s->mean_ns <= S)) /* likewise, if it is seldom */
         s->muted_ns = e->next_ns;
     if (fault == WEEK_STORM)
         storm_begin(e);
@@ -252,7 +253,7 @@ static void change_fault(struct week_exchange *e)
         return;
     }
     e->fault = WEEK_NONE;
-    e->healthy_ns = week.now;
+    e->changed_ns = week.now;
     e->next_ns = week.calm ? INT64_MAX : week.now + week_exponential(FAULT_EVERY);
 }
 

@@ -88,12 +88,14 @@ struct week_exchange {
     uint32_t redundancy;
     const struct px_venue *is;
     struct week_symbol symbol[SYMBOLS];
-    enum week_fault fault;
-    int64_t fault_ns;     /* its beginning, or that of the last */
-    int64_t disturbed_ns; /* that of the one before */
-    int64_t next_ns;      /* end of the fault, or the beginning of the next */
-    int64_t healthy_ns;   /* since then nothing has gone wrong, if nothing does now */
-    uint32_t storm_left;  /* wishes of the storm */
+    enum week_fault fault, last; /* now, and the last that there was */
+    int64_t changed_ns;          /* since then it is so */
+    int64_t fault_ns;            /* its beginning, or that of the last */
+    int64_t disturbed_ns;        /* that of the one before */
+    int64_t next_ns;             /* end of the fault, or the beginning of the next */
+    int64_t live_ns;             /* the last time that one of its connections was thought live */
+    int64_t worked_ns;           /* the last time that all worked, or that something was wrong */
+    uint32_t storm_left;         /* wishes of the storm */
     int64_t storm_ns;
     uint64_t attempts;
     int64_t attempt_ns[ATTEMPTS_MAX];
@@ -145,6 +147,7 @@ struct week {
     int64_t started_ns;
 };
 extern struct week week;
+extern const char *const week_names[WEEK_FAULT_COUNT];
 
 /* Says the seed, the time and the sentence, and ends the test. */
 _Noreturn void week_fail(const char *condition, const char *format, ...)

@@ -5,11 +5,6 @@
 /* Every kind of failure is to befall so many times in a run of seeds, or the test says nothing. */
 static void run(uint64_t seeds, int64_t length_ns, uint64_t least)
 {
-    static const char *const names[] = {
-#define X(name, text, often, least_s, most_s, cuts) text,
-        WEEK_FAULTS(X)
-#undef X
-    };
     uint64_t hit[WEEK_FAULT_COUNT] = {0}, trades = 0, gaps = 0, stale = 0, quiet = 0;
     const char *only = getenv("PX_SEED");
     uint64_t from = only != NULL ? strtoull(only, NULL, 10) : 1;
@@ -23,12 +18,12 @@ static void run(uint64_t seeds, int64_t length_ns, uint64_t least)
         quiet += week.quiet;
     }
     for (uint32_t f = WEEK_NONE + 1; f < WEEK_FAULT_COUNT; f++)
-        printf("%5llu  %s\n", (unsigned long long)hit[f], names[f]);
+        printf("%5llu  %s\n", (unsigned long long)hit[f], week_names[f]);
     printf("%llu trades read, %llu gaps, %llu times stale, %llu quiet\n",
            (unsigned long long)trades, (unsigned long long)gaps, (unsigned long long)stale,
            (unsigned long long)quiet);
     for (uint32_t f = WEEK_NONE + 1; f < WEEK_FAULT_COUNT && only == NULL; f++)
-        WEEK_MUST(hit[f] >= least, "'%s' befell %llu times only", names[f],
+        WEEK_MUST(hit[f] >= least, "'%s' befell %llu times only", week_names[f],
                   (unsigned long long)hit[f]);
 }
 

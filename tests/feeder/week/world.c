@@ -10,6 +10,12 @@
 
 struct week week;
 
+const char *const week_names[WEEK_FAULT_COUNT] = {
+#define X(name, text, often, least_s, most_s, cuts) text,
+    WEEK_FAULTS(X)
+#undef X
+};
+
 _Noreturn void week_fail(const char *condition, const char *format, ...)
 {
     va_list args;
@@ -19,6 +25,12 @@ _Noreturn void week_fail(const char *condition, const char *format, ...)
     vprintf(format, args);
     printf(" (%s)\n", condition);
     va_end(args);
+    for (uint32_t i = 0; i < EXCHANGES; i++) {
+        const struct week_exchange *e = &week.exchange[i];
+        printf("%s: since %.3f s %s, since %.3f s %s\n", e->venue,
+               (double)(week.now - e->changed_ns) / 1e9, week_names[e->fault],
+               (double)(week.now - e->fault_ns) / 1e9, week_names[e->last]);
+    }
     exit(1);
 }
 
