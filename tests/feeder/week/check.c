@@ -205,6 +205,13 @@ static bool works(const struct link *l, const struct week_exchange *e)
            (!p->mute || !busy(e));
 }
 
+void check_closed(const struct week_peer *p, const struct link *l)
+{
+    bool healthy = p->state == PEER_OPEN && p->upgraded && !p->mute && !p->dead;
+    if (healthy && week.now >= p->hold_ns && l->conn.mute)
+        week.false_cuts[busy(&week.exchange[p->exchange])]++;
+}
+
 static void check_back(struct week_exchange *e)
 {
     uint32_t working = 0;

@@ -200,6 +200,7 @@ void net_remove(struct net_fd *f)
     if (f->wsi == NULL)
         return;
     struct week_peer *p = peer_of(f->fd);
+    check_closed(p, f->owner);
     p->state = PEER_FREE;
     p->watch = NULL;
     f->wsi = NULL;

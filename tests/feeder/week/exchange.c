@@ -3,8 +3,6 @@
 
 #include <math.h>
 
-#define FAULT_EVERY (2 * HOUR)
-
 /* What a fault is: how often it is drawn, how long it lasts (0: a moment), and whether connections
  * that are there may be cut as it begins. */
 static const struct {
@@ -82,7 +80,7 @@ void exchange_open(void)
         e->is = venue_find(e->venue, strlen(e->venue));
         WEEK_MUST(e->is != NULL, "no venue %s", e->venue);
         e->worked_ns = week.now;
-        e->next_ns = week.now + week_exponential(FAULT_EVERY);
+        e->next_ns = week.now + week_exponential(week.plan->fault_every_ns);
         for (uint32_t s = 0; s < SYMBOLS; s++)
             open_symbol(e, s);
     }
@@ -254,7 +252,7 @@ static void change_fault(struct week_exchange *e)
     }
     e->fault = WEEK_NONE;
     e->changed_ns = week.now;
-    e->next_ns = week.calm ? INT64_MAX : week.now + week_exponential(FAULT_EVERY);
+    e->next_ns = week.calm ? INT64_MAX : week.now + week_exponential(week.plan->fault_every_ns);
 }
 
 /* ---- time ---- */

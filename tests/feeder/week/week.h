@@ -124,16 +124,23 @@ struct week_peer {
     int64_t message_ns[ATTEMPTS_MAX], request_ns[ATTEMPTS_MAX];
 };
 
+/* How long, and how far apart the faults of each exchange are. */
+struct week_plan {
+    int64_t length_ns, fault_every_ns;
+};
+
 /* Everything. Zeroed at the beginning of a run. */
 struct week {
     uint64_t seed, random;
-    int64_t now, end;
-    int64_t tick_ns;
+    const struct week_plan *plan;
+    int64_t now, tick_ns;
     bool fast_backoff, calm; /* calm: nothing goes wrong any more */
     struct week_exchange exchange[EXCHANGES];
     struct week_peer peer[PEERS];
     uint64_t hit[WEEK_FAULT_COUNT];
-    uint64_t trades, gaps, stale, quiet, closes; /* read */
+    uint64_t trades, gaps, stale, quiet; /* read */
+    uint64_t
+        false_cuts[2]; /* connections called mute that were only quiet; [1] of busy exchanges */
     /* the feeder */
     struct config config;
     char dir[64], bus[32];
@@ -189,7 +196,9 @@ void exchange_connect(struct week_exchange *e, struct week_peer *p);
 bool exchange_delivers(const struct week_exchange *e, uint32_t symbol);
 
 /* check.c */
-void check_read(void);  /* what has come */
+void check_read(void); /* what has come */
+/* The feeder closes a socket, which is a link's. */
+void check_closed(const struct week_peer *p, const struct link *l);
 void check_state(void); /* what must be true now */
 void check_end(void);   /* two hours after the last trouble */
 
@@ -203,7 +212,7 @@ void storm_begin(struct week_exchange *e);
 int64_t storm_next(void);
 void storm_run(void);
 
-/* Run a week of so many days with this seed. */
-void week_run(uint64_t seed, int64_t length_ns);
+/* Run it with this seed. */
+void week_run(uint64_t seed, const struct week_plan *plan);
 
 #endif

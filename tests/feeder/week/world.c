@@ -262,11 +262,12 @@ void feeder_end_all(void)
     close_all();
 }
 
-static void begin(uint64_t seed)
+static void begin(uint64_t seed, const struct week_plan *plan)
 {
     static const char *const names[] = {"/dev/shm", "/tmp"};
     memset(&week, 0, sizeof week);
     week.seed = week.random = seed;
+    week.plan = plan;
     week.now = week.tick_ns = WEEK_BEGIN;
     week.fast_backoff = seed % 3 == 0;
     snprintf(week.bus, sizeof week.bus, "tw%d", (int)getpid());
@@ -294,10 +295,10 @@ static void clean(void)
         free(week.peer[i].rx);
 }
 
-void week_run(uint64_t seed, int64_t length_ns)
+void week_run(uint64_t seed, const struct week_plan *plan)
 {
-    begin(seed);
-    run_until(week.now + length_ns);
+    begin(seed, plan);
+    run_until(week.now + plan->length_ns);
     week.calm = true;
     run_until(week.now + 2 * HOUR);
     check_end();
