@@ -255,6 +255,13 @@ static void change_fault(struct week_exchange *e)
     e->next_ns = week.calm ? INT64_MAX : week.now + week_exponential(week.plan->fault_every_ns);
 }
 
+void exchange_calm(void)
+{
+    week.calm = true;
+    for (uint32_t i = 0; i < EXCHANGES; i++)
+        week.exchange[i].next_ns = week.now;
+}
+
 /* ---- time ---- */
 
 static int64_t first(int64_t a, int64_t b)
@@ -285,8 +292,10 @@ static void run_peer(struct week_peer *p)
         server_frame(p, 0x89, "px", 2);
         p->ping_ns = week.now + SERVER_PING;
     }
-    if (p->close_ns != 0 && week.now >= p->close_ns)
+    if (p->close_ns != 0 && week.now >= p->close_ns) {
+        p->close_ns = 0;
         server_close(p, 1001);
+    }
 }
 
 void exchange_run(void)

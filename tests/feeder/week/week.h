@@ -190,6 +190,8 @@ void server_close(struct week_peer *p, uint16_t code);
 void exchange_open(void);
 int64_t exchange_next(void);
 void exchange_run(void);
+/* From now on nothing goes wrong. */
+void exchange_calm(void);
 /* The feeder asks for a name there, or connects. */
 struct week_exchange *exchange_of_host(const char *host);
 void exchange_connect(struct week_exchange *e, struct week_peer *p);

@@ -221,9 +221,12 @@ static int64_t first(int64_t a, int64_t b)
 
 static void run_until(int64_t end)
 {
+    uint32_t turns = 0;
     while (week.now < end) {
         int64_t at = first(first(edge_next(), exchange_next()), first(storm_next(), end));
         at = first(at, week.tick_ns);
+        turns = at > week.now ? 0 : turns + 1;
+        WEEK_MUST(turns < 100000, "time stands still");
         week.now = at > week.now ? at : week.now;
         exchange_run();
         storm_run();
@@ -299,7 +302,7 @@ void week_run(uint64_t seed, const struct week_plan *plan)
 {
     begin(seed, plan);
     run_until(week.now + plan->length_ns);
-    week.calm = true;
+    exchange_calm();
     run_until(week.now + 2 * HOUR);
     check_end();
     feeder_end_all();
