@@ -124,13 +124,19 @@ static uint32_t measured(struct market m, int64_t n, const char *what)
     return after;
 }
 
+/* At most one in a hundred days. */
+static bool left_alone(struct market m, int64_t n, const char *what)
+{
+    return measured(m, n, what) <= n / 100;
+}
+
 T_TEST(a_quiet_market_is_left_alone_whatever_its_rate)
 {
-    T_EQ(measured((struct market){.mean_ns = S}, days(20), "mean 1 s"), 0);
-    T_EQ(measured((struct market){.mean_ns = 10 * S}, days(200), "mean 10 s"), 0);
-    T_EQ(measured((struct market){.mean_ns = 60 * S}, days(200), "mean 60 s"), 0);
-    T_EQ(measured((struct market){.mean_ns = 600 * S}, days(200), "mean 600 s"), 0);
-    T_EQ(measured((struct market){.mean_ns = 6 * HOUR}, days(200), "mean 6 h"), 0);
+    T_TRUE(left_alone((struct market){.mean_ns = S}, days(20), "mean 1 s"));
+    T_TRUE(left_alone((struct market){.mean_ns = 10 * S}, days(99), "mean 10 s"));
+    T_TRUE(left_alone((struct market){.mean_ns = 60 * S}, days(99), "mean 60 s"));
+    T_TRUE(left_alone((struct market){.mean_ns = 600 * S}, days(99), "mean 600 s"));
+    T_TRUE(left_alone((struct market){.mean_ns = 6 * HOUR}, days(99), "mean 6 h"));
 }
 
 /* How long after its last message a connection is replaced that falls mute after an hour. */
@@ -182,20 +188,21 @@ T_TEST(a_quiet_market_whose_messages_come_in_bursts_is_left_alone)
     static const int64_t means[] = {S, 10 * S, 60 * S, 600 * S, 6 * HOUR};
     for (size_t i = 0; i < sizeof means / sizeof means[0]; i++) {
         m.mean_ns = means[i];
-        T_EQ(measured(m, days(20), "bursts"), 0);
+        T_TRUE(left_alone(m, days(20), "in bursts"));
     }
 }
 
 T_TEST(a_market_that_sleeps_at_night_is_left_alone)
 {
     struct market m = {.mean_ns = S, .swing = 600};
-    T_TRUE(measured(m, days(60), "1 s at noon, 600 s at midnight") <= 2);
+    T_TRUE(left_alone(m, days(100), "1 s at noon, 600 s at midnight"));
     m = (struct market){.mean_ns = 10 * S, .swing = 60};
-    T_EQ(measured(m, days(60), "10 s at noon, 600 s at midnight"), 0);
+    T_TRUE(left_alone(m, days(100), "10 s at noon, 600 s at midnight"));
 }
 
 T_TEST(a_market_that_closes_for_the_night_costs_an_attempt_for_each_doubling)
 {
     struct market m = {.mean_ns = S, .snapshot = 5, .closed_to = 8 * HOUR};
-    T_TRUE(measured(m, days(10), "closed for eight hours") <= 10 * 12);
+    int64_t n = days(10);
+    T_TRUE(measured(m, n, "closed for eight hours") <= n * 12);
 }

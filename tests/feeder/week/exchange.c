@@ -102,6 +102,10 @@ void exchange_connect(struct week_exchange *e, struct week_peer *p)
         WEEK_MUST(
             week.now - e->attempt_ns[(n - limit) % ATTEMPTS_MAX] >= e->is->attempt_window_s * S,
             "%s sees more than %u attempts in %u s", e->venue, limit, e->is->attempt_window_s);
+    /* Of two connections one may be past the gate when the other is told. */
+    WEEK_MUST(week.now >= e->told_ns || e->redundancy > 1,
+              "%s sees an attempt %.3f s before the time that it asked for", e->venue,
+              (double)(e->told_ns - week.now) / 1e9);
     p->exchange = (uint32_t)(e - week.exchange);
     p->state = e->fault == WEEK_REFUSE ? PEER_REFUSED : PEER_CONNECTING;
     p->ready_ns = e->fault == WEEK_NO_ROUTE ? INT64_MAX : week.now + week_between(MS, 200 * MS);

@@ -83,8 +83,10 @@ void server_open(struct week_peer *p)
 
 /* ---- the upgrade ---- */
 
-static void refuse(struct week_peer *p, const char *reply)
+/* `told_ns`: nobody is to try again before so long. */
+static void refuse(struct week_peer *p, const char *reply, int64_t told_ns)
 {
+    week.exchange[p->exchange].told_ns = week.now + told_ns;
     put(p, reply, strlen(reply));
     p->state = PEER_ENDED;
 }
@@ -118,14 +120,16 @@ static void take_upgrade(struct week_peer *p)
     p->tx_len = 0;
     switch (exchange_at(p)->fault) {
     case WEEK_TOO_MANY:
-        refuse(p, "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 120\r\nContent-Length: 0\r\n"
-                  "\r\n");
+        refuse(p,
+               "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 120\r\nContent-Length: 0\r\n"
+               "\r\n",
+               120 * S);
         break;
     case WEEK_BANNED:
-        refuse(p, "HTTP/1.1 418 I'm a teapot\r\nContent-Length: 0\r\n\r\n");
+        refuse(p, "HTTP/1.1 418 I'm a teapot\r\nContent-Length: 0\r\n\r\n", 60 * S);
         break;
     case WEEK_UNAVAILABLE:
-        refuse(p, "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n");
+        refuse(p, "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n", 0);
         break;
     default:
         accept_upgrade(p, key + sizeof name - 1);

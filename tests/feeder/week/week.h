@@ -97,6 +97,7 @@ struct week_exchange {
     int64_t worked_ns;           /* the last time that all worked, or that something was wrong */
     uint32_t storm_left;         /* wishes of the storm */
     int64_t storm_ns;
+    int64_t told_ns; /* no attempt before it, as the exchange has said */
     uint64_t attempts;
     int64_t attempt_ns[ATTEMPTS_MAX];
 };
