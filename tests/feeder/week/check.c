@@ -245,6 +245,10 @@ static void check_census(void)
         WEEK_MUST(!l->ws_ready || l->sock.wsi != NULL, "link %u: a WebSocket without a socket", i);
         WEEK_MUST(!l->open_in_subs || l->conn.state >= PX_CONN_SUBSCRIBING,
                   "link %u in state %u has subscriptions", i, l->conn.state);
+        WEEK_MUST(l->job.number == 0 || l->conn.state == PX_CONN_RESOLVING,
+                  "link %u in state %u waits for a name", i, l->conn.state);
+        WEEK_MUST(!l->timer.armed || (l->used && l->conn.state != PX_CONN_LIVE),
+                  "link %u in state %u has a timer", i, l->conn.state);
         sockets += l->sock.wsi != NULL;
         timers += l->timer.armed;
         jobs += l->job.number != 0;
