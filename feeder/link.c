@@ -263,6 +263,8 @@ void link_step(struct link *l, enum conn_event event, const struct conn_input *i
         return;
     if (has_begun(before) && !has_begun(l->conn.state))
         judge(l, before, in);
+    if (before == PX_CONN_RESOLVING) /* an answer that comes later is not of this attempt */
+        resolve_cancel(l->shared->resolve, &l->job);
     if (actions & CONN_DO_RESOLVE)
         l->conn.backoff.failures = gate_begin(l->shared->gate, gate_link(l), gate_now());
     arm(l);
