@@ -23,14 +23,11 @@ static const struct {
     [PX_CONN_WAITING] = {0, "the next attempt is due"},
 };
 
-/* A connection whose bytes come and whose data does not is mute after so many times the longest
- * pause of late (memory of it fades over FADE_NS), within bounds. A market may come in bursts, so
- * neither a mean nor the first seconds say anything; a new connection that is as silent as the last
- * is given twice as long, so that a silent market is not reconnected to death. One doubling is
- * forgiven for each FADE_NS without such an end. */
-#define MUTE_PAUSES 8
-#define MUTE_MIN_NS (15 * S)
-#define MUTE_MAX_NS (600 * S)
+/* A connection whose bytes come and whose data does not is mute after a silence that is no pause
+ * of its market (pauses.h). A new connection that is as silent as the last is given twice as long,
+ * so that a market that has fallen silent is not reconnected to death. One doubling is forgiven for
+ * each FADE_NS without such an end, by a connection that has itself brought data for so long. */
+#define MUTE_MAX_NS (7 * 86400 * S)
 #define FADE_NS     (600 * S)
 #define GOOD_NS     (5 * S)
 
@@ -72,14 +69,10 @@ static void enter(struct conn *c, uint32_t state, int64_t now_ns)
     c->deadline_ns = in_ns == NEVER ? NEVER : now_ns + in_ns;
 }
 
-/* How long data may be missing on a live connection. Before any came, bytes alone are its life. */
+/* How long data may be missing on a live connection. */
 static int64_t mute_bound(const struct conn *c)
 {
-    int64_t bound = state_deadline(c, PX_CONN_LIVE);
-    if (c->pause_ns > 0)
-        bound = c->pause_ns > MUTE_MAX_NS / MUTE_PAUSES ? MUTE_MAX_NS : c->pause_ns * MUTE_PAUSES;
-    if (bound < MUTE_MIN_NS)
-        bound = MUTE_MIN_NS;
+    int64_t bound = pauses_bound(&c->pauses);
     for (uint32_t i = 0; i < c->mute_ends && bound < MUTE_MAX_NS; i++)
         bound *= 2;
     return bound < MUTE_MAX_NS ? bound : MUTE_MAX_NS;
@@ -246,16 +239,10 @@ static uint32_t on_subscribed(struct conn *c, int64_t now_ns)
     return CONN_DO_LIVE;
 }
 
-/* The longest pause of late: a longer one takes its place, and it fades with time. In microseconds,
- * since the product of two times in nanoseconds would not fit. */
 static void note_pause(struct conn *c, int64_t now_ns)
 {
-    int64_t pause_us = (now_ns - data_since(c)) / 1000, longest_us = c->pause_ns / 1000;
-    if (pause_us > MUTE_MAX_NS / 1000)
-        pause_us = MUTE_MAX_NS / 1000;
-    longest_us -= longest_us * pause_us / (FADE_NS / 1000);
-    c->pause_ns = (pause_us > longest_us ? pause_us : longest_us) * 1000;
-    if (c->mute_ends != 0 && now_ns - c->muted_ns >= FADE_NS) {
+    pauses_note(&c->pauses, now_ns - data_since(c), now_ns);
+    if (c->mute_ends != 0 && now_ns - c->muted_ns >= FADE_NS && now_ns - c->live_ns >= FADE_NS) {
         c->mute_ends--;
         c->muted_ns = now_ns;
     }
@@ -296,6 +283,9 @@ uint32_t conn_step(struct conn *c, enum conn_event event, const struct conn_inpu
         return 0;
     case CONN_DATA:
         return on_data(c, now_ns);
+    case CONN_LESS:
+        pauses_forget(&c->pauses);
+        return 0;
     case CONN_FAILED:
     case CONN_ENDED:
         return c->state == PX_CONN_IDLE || c->state == PX_CONN_WAITING ? 0 : end(c, in, now_ns);

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "backoff.h"
+#include "pauses.h"
 #include "px/info.h"
 
 enum conn_event {
@@ -28,6 +29,7 @@ enum conn_event {
     CONN_SUBSCRIBED, /* the venue has answered everything that was asked */
     CONN_BYTES,      /* something was received */
     CONN_DATA,       /* a message with data of a symbol was received */
+    CONN_LESS,       /* less is asked of it than before: its pauses will be others */
     CONN_FAILED,     /* this attempt or connection is over: refused, error, end of stream */
     CONN_ENDED       /* the close handshake is complete, or the peer has closed in order */
 };
@@ -70,9 +72,9 @@ struct conn {
     int64_t live_ns;             /* last time it became live, 0 never */
     int64_t bytes_ns;            /* last byte received in this connection */
     int64_t data_ns;             /* last data in this connection, 0 none */
-    int64_t pause_ns;   /* longest pause of data of late, 0 unknown; kept over connections */
-    uint32_t mute_ends; /* ends for silence, less those forgiven */
-    int64_t muted_ns;   /* of the last such end, or the last that was forgiven */
+    struct pauses pauses;        /* of data; kept over connections */
+    uint32_t mute_ends;          /* ends for silence, less those forgiven */
+    int64_t muted_ns;            /* of the last such end, or the last that was forgiven */
     uint64_t attempts, reconnects, lives, failures;
 };
 

@@ -266,6 +266,8 @@ void link_step(struct link *l, enum conn_event event, const struct conn_input *i
         return;
     if (has_begun(before) && !has_begun(l->conn.state))
         judge(l, before, in);
+    if (before == PX_CONN_RESOLVING) /* an answer that comes later is not of this attempt */
+        resolve_cancel(l->shared->resolve, &l->job);
     if (actions & CONN_DO_RESOLVE)
         l->conn.backoff.failures = gate_begin(l->shared->gate, gate_link(l), gate_now());
     arm(l);
@@ -546,5 +548,8 @@ void link_tick(struct link *l, int64_t now_ns)
     }
     if (l->conn.good)
         gate_good(l->shared->gate, gate_link(l), gate_now());
+    uint32_t carried = l->info.streams_acked;
     record(l);
+    if (l->info.streams_acked < carried)
+        conn_step(&l->conn, CONN_LESS, NULL, now_ns);
 }

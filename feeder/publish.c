@@ -392,7 +392,7 @@ static void on_folded(void *user, const struct venue_event *ev)
         take_bad(p, ev);
         break;
     case VENUE_HEARTBEAT:
-        quality_heartbeat(p, ev);
+        p->events += quality_heartbeat(p, ev);
         break;
     default:
         p->from->control(p->from->user, ev);

@@ -44,7 +44,8 @@ void publish_free(struct publish *p);
 size_t publish_bytes(uint32_t capacity);
 
 /* Decode one text message (VENUE_PADDING readable bytes behind it) and publish what it states.
- * px_writer_flush() is the caller's, once per batch. Returns how many events of a symbol it had. */
+ * px_writer_flush() is the caller's, once per batch. Returns how many events of a symbol it had:
+ * data, or the venue's word that there was none to miss. */
 uint32_t publish_frame(struct publish *p, struct publish_source *from, struct json *json,
                        const char *frame, size_t len, struct publish_time at);
 

@@ -24,6 +24,8 @@ struct symbol {
     uint32_t venue;                /* index */
     uint32_t conn1;                /* link that fed it last, + 1; 0 none */
     uint64_t links[PX_CELL_KINDS]; /* links that bring this kind, a bit each */
+    uint64_t heirs[PX_CELL_KINDS]; /* when the last of those was lost: links that had been promised
+                                      it, by which it lives until one brings it */
     uint16_t lost;                 /* kinds that came, and whose links are all gone */
     bool missing;                  /* quality is GAP until the ids are consistent again */
     bool book_lost;                /* quality is GAP until quotes are right again */
@@ -74,9 +76,10 @@ void quality_present(struct publish *p, struct symbol *s, uint32_t slot, uint32_
 /* Ids first to last of its trades did not come. */
 void quality_ids_missing(struct publish *p, uint32_t slot, uint64_t first, uint64_t last);
 
-/* What fold.h and the venue say of loss: VENUE_RESYNC, VENUE_HEARTBEAT, VENUE_SEQUENCE. */
+/* What fold.h and the venue say of loss: VENUE_RESYNC, VENUE_SEQUENCE, VENUE_HEARTBEAT. */
 void quality_resync(struct publish *p, const struct venue_event *ev);
-void quality_heartbeat(struct publish *p, const struct venue_event *ev);
 void quality_sequence(struct publish *p, const struct venue_event *ev);
+/* Returns whether it proves that the symbol is silent and nothing of it is missing. */
+bool quality_heartbeat(struct publish *p, const struct venue_event *ev);
 
 #endif

@@ -143,12 +143,12 @@ void quality_resync(struct publish *p, const struct venue_event *ev)
 
 /* What the venue says its last trade is. One that it had a heartbeat ago and that has not come
  * since will not come: trades and heartbeats share a connection, and its order. */
-void quality_heartbeat(struct publish *p, const struct venue_event *ev)
+bool quality_heartbeat(struct publish *p, const struct venue_event *ev)
 {
     uint32_t slot;
     struct symbol *s = ev->symbol_len > 0 ? known_symbol(p, ev, &slot) : NULL;
     if (s == NULL)
-        return;
+        return false;
     uint64_t last = s->trade.last;
     if (last != 0 && !s->broken && s->beat_id > last) {
         quality_ids_missing(p, slot, last + 1, s->beat_id);
@@ -156,6 +156,7 @@ void quality_heartbeat(struct publish *p, const struct venue_event *ev)
         s->missing = true;
     }
     s->beat_id = ev->venue_id;
+    return last != 0 && last == ev->venue_id && !s->broken && !s->missing;
 }
 
 /* Messages of a connection are missing, whatever they held: trades are in GAP until the next one
@@ -178,28 +179,29 @@ void quality_sequence(struct publish *p, const struct venue_event *ev)
     }
 }
 
-/* Another link has been promised the kind, though it has brought none yet. */
-static bool promised(const struct publish *p, uint32_t slot, uint32_t kind, uint32_t conn)
+/* Other links that have been promised the kind, though they have brought none yet. */
+static uint64_t promised(const struct publish *p, uint32_t slot, uint32_t kind, uint32_t conn)
 {
     const struct symbol *s = &p->symbol[slot];
     const struct sub *own = entry_of(p, s, slot), *all = all_market(p, s);
-    return (own != NULL && subs_acked(p->subs, own, 1u << kind, conn)) ||
-           (all != NULL && subs_acked(p->subs, all, 1u << kind, conn));
+    return (own == NULL ? 0 : subs_acked(p->subs, own, 1u << kind, conn)) |
+           (all == NULL ? 0 : subs_acked(p->subs, all, 1u << kind, conn));
 }
 
-/* Kinds that this link brought and no other brings, or is to bring. */
+/* Kinds that this link brought, or was to bring, and no other does. */
 static uint32_t lost_kinds(struct publish *p, struct symbol *s, uint32_t slot, uint32_t conn)
 {
     uint32_t kinds = 0;
     join_leave(&s->join, publish_link_bit(conn));
     for (uint32_t k = 0; k < PX_CELL_KINDS; k++) {
-        if ((s->links[k] & publish_link_bit(conn)) == 0)
+        if (((s->links[k] | s->heirs[k]) & publish_link_bit(conn)) == 0)
             continue;
         s->links[k] &= ~publish_link_bit(conn);
         for (uint32_t l = 0; s->links[k] >> l != 0; l++)
             if (!carries(p, s, slot, l, k))
                 s->links[k] &= ~publish_link_bit(l);
-        kinds |= (uint32_t)(s->links[k] == 0 && !promised(p, slot, k, conn)) << k;
+        s->heirs[k] = s->links[k] == 0 ? promised(p, slot, k, conn) : 0;
+        kinds |= (uint32_t)((s->links[k] | s->heirs[k]) == 0) << k;
     }
     return kinds;
 }

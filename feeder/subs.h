@@ -165,9 +165,9 @@ static inline uint32_t subs_kinds(const struct sub *e)
 /* Was this link, which is open, asked for one of `kinds` (as readers name them) of an entry? */
 bool subs_carries(const struct subs *s, uint32_t link, const struct sub *e, uint32_t kinds);
 
-/* Has any open link but `except` been promised one of `kinds` (as readers name them) of an entry?
- */
-bool subs_acked(const struct subs *s, const struct sub *e, uint32_t kinds, uint32_t except);
+/* Open links but `except`, a bit each, that have been promised one of `kinds` (as readers name
+ * them) of an entry. */
+uint64_t subs_acked(const struct subs *s, const struct sub *e, uint32_t kinds, uint32_t except);
 
 /* From now on a wish for trades is a new one: those before go on from an earlier run, so that what
  * was missed meanwhile is a gap. */

@@ -132,15 +132,16 @@ bool subs_carries(const struct subs *s, uint32_t link, const struct sub *e, uint
     return l->venue == e->venue && l->shard == e->shard && (asked & kinds) != 0;
 }
 
-bool subs_acked(const struct subs *s, const struct sub *e, uint32_t kinds, uint32_t except)
+uint64_t subs_acked(const struct subs *s, const struct sub *e, uint32_t kinds, uint32_t except)
 {
+    uint64_t links = 0;
     for (uint32_t l = 0; l < SUBS_LINKS_MAX; l++) {
         const struct subs_link *link = &s->link[l];
         if (l != except && link->open && link->venue == e->venue && link->shard == e->shard &&
             (subs_plain_kinds(e->lane[link->lane].acked) & kinds) != 0)
-            return true;
+            links |= UINT64_C(1) << l;
     }
-    return false;
+    return links;
 }
 
 void subs_streams(const struct subs *s, uint32_t link, uint32_t *wanted, uint32_t *acked)

@@ -248,7 +248,7 @@ T_TEST(each_mute_end_doubles_the_patience_until_it_is_forgiven)
     for (int life = 0; life < 3; life++) {
         reach(&c, PX_CONN_LIVE, now);
         now = c.since_ns;
-        for (int i = 0; i < 100; i++)
+        for (int i = 0; i < 1000; i++)
             step(&c, CONN_DATA, now += 10 * MS);
         T_EQ(conn_deadline(&c), now + (15 * S << life));
         if (life == 2)
@@ -260,9 +260,41 @@ T_TEST(each_mute_end_doubles_the_patience_until_it_is_forgiven)
     for (int i = 0; i < 130; i++)
         step(&c, CONN_DATA, now += 10 * S);
     T_EQ(c.mute_ends, 0);
-    for (int i = 0; i < 200000; i++)
+    for (int i = 0; i < 3600; i++) /* the hour that its pauses are remembered */
+        step(&c, CONN_DATA, now += S);
+    T_EQ(conn_deadline(&c), now + 15 * S);
+}
+
+T_TEST(patience_is_not_taken_back_for_what_comes_at_once_on_a_new_connection)
+{
+    struct conn c = make(false, 1);
+    int64_t now = S, before = 0;
+    for (int life = 0; life < 9; life++) {
+        reach(&c, PX_CONN_LIVE, now);
+        now = c.since_ns;
+        for (int i = 0; i < 50; i++) /* a snapshot */
+            step(&c, CONN_DATA, now += MS);
+        int64_t last = now;
+        for (; conn_deadline(&c) - now > 20 * S; now += 20 * S)
+            step(&c, CONN_BYTES, now + 20 * S);
+        now = conn_deadline(&c);
+        T_TRUE(now - last >= 2 * before && now - last >= 60 * S);
+        before = now - last;
+        step(&c, CONN_TIMER, now);
+        T_TRUE(c.mute);
+    }
+}
+
+T_TEST(a_connection_of_which_less_is_asked_is_judged_anew)
+{
+    struct conn c = make(false, 1);
+    int64_t now = S;
+    reach(&c, PX_CONN_LIVE, now);
+    for (int i = 0; i < 100000; i++)
         step(&c, CONN_DATA, now += 10 * MS);
     T_EQ(conn_deadline(&c), now + 15 * S);
+    step(&c, CONN_LESS, now);
+    T_EQ(conn_deadline(&c), now + 60 * S);
 }
 
 T_TEST(failures_are_forgotten_after_good_data_not_on_connect)

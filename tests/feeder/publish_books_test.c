@@ -142,6 +142,37 @@ T_TEST(a_trade_that_two_heartbeats_know_of_and_that_has_not_come_is_missing)
     teardown(&f);
 }
 
+/* A frame that is the number of the last trade, as its venue has it. */
+static int beat_of(struct json *json, const char *frame, size_t len, const struct venue_sink *sink)
+{
+    struct venue_event event = {.type = VENUE_HEARTBEAT,
+                                .symbol = "BTCUSDT",
+                                .symbol_len = 7,
+                                .venue_id = strtoull(frame, NULL, 10)};
+    (void)json, (void)len;
+    sink->event(sink->user, &event);
+    return 1;
+}
+
+T_TEST(a_heartbeat_is_word_of_its_symbol_while_it_knows_of_no_other_trade)
+{
+    static const struct px_venue beating = {.name = "binance", .on_text = beat_of};
+    struct fixture f;
+    setup(&f, "binance:BTCUSDT");
+    open_link(&f, 0, 0);
+    f.from.venue = &beating;
+    T_EQ(publish_frame(f.publish, &f.from, NULL, "100", 3, f.at), 0); /* no trade to confirm */
+    trade(&f, 100);
+    T_EQ(publish_frame(f.publish, &f.from, NULL, "100", 3, f.at), 1);
+    T_EQ(publish_frame(f.publish, &f.from, NULL, "101", 3, f.at), 0);
+    T_EQ(publish_frame(f.publish, &f.from, NULL, "101", 3, f.at), 0); /* it did not come */
+    T_EQ(publish_frame(f.publish, &f.from, NULL, "101", 3, f.at), 0);
+    T_EQ(held(&f).quality, PX_GAP);
+    trade(&f, 102);
+    T_EQ(publish_frame(f.publish, &f.from, NULL, "102", 3, f.at), 1);
+    teardown(&f);
+}
+
 static const struct px_venue partial = {.name = "binance", .partial = true};
 
 /* A ticker, or quotes of a stream of their own: of a venue that leaves out what has not changed. */

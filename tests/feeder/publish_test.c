@@ -479,6 +479,24 @@ T_TEST(a_symbol_stays_live_while_another_link_brings_the_same)
     teardown(&f);
 }
 
+T_TEST(a_symbol_that_lives_by_a_promise_is_stale_when_who_gave_it_is_lost_too)
+{
+    struct fixture f;
+    setup(&f, "binance:BTCUSDT");
+    open_link(&f, 0, 0);
+    trade(&f, 1);
+    open_link(&f, 1, 0); /* it takes over, and nothing trades */
+    subs_link_close(wants_subs(f.wants), 0, f.at.mono_ns);
+    lose(&f, 0);
+    T_STR(seen(&f), "lt");
+    T_EQ(held(&f).quality, PX_LIVE);
+    subs_link_close(wants_subs(f.wants), 1, f.at.mono_ns);
+    lose(&f, 1);
+    T_STR(seen(&f), "s");
+    T_EQ(held(&f).quality, PX_STALE);
+    teardown(&f);
+}
+
 T_TEST(symbols_of_the_all_market_stream_are_stale_when_nobody_asks_for_it_any_more)
 {
     struct fixture f;
