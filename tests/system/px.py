@@ -148,7 +148,8 @@ class Sim(Process):
             argv += ["--tls-cert", tls.cert, "--tls-key", tls.key]
         for key, value in options.items():
             for one in value if isinstance(value, (list, tuple)) else [value]:
-                argv += [f"--{key.replace('_', '-')}", str(one)]
+                flag = f"--{key.replace('_', '-')}"
+                argv += [flag] if one is True else [flag, str(one)]
         super().__init__(argv, self.directory, "pxsim")
         try:
             line = wait_for(self._listening, what="pxsim listening")
