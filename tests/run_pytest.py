@@ -1,4 +1,5 @@
-"""Run one pytest node; exit 77 when it was skipped, so that ctest reports it as skipped."""
+"""Run one pytest node; exit 77 when it was skipped, so that ctest reports it as skipped. What a test
+prints, such as the times it measured, stands in ctest's log also when it passes."""
 import sys
 
 import pytest
@@ -17,7 +18,7 @@ class Outcome:
 
 
 outcome = Outcome()
-code = pytest.main(["-q", "-rs", "--no-header", "-p", "no:cacheprovider", *sys.argv[1:]], [outcome])
+code = pytest.main(["-q", "-rsP", "--no-header", "-p", "no:cacheprovider", *sys.argv[1:]], [outcome])
 if code == 0 and outcome.passed == 0:
     code = 77 if outcome.skipped else 1
 sys.exit(code)

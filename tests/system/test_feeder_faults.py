@@ -11,6 +11,16 @@ def increasing(ticks):
     return ids == sorted(set(ids))
 
 
+def check_told(ticks):
+    """Trade ids never go back, and each that is missing is named by exactly one gap."""
+    ids = [int(t["trade_id"]) for t in ticks if t["kind"] == "trade"]
+    assert ids == sorted(set(ids))
+    missing = [i for a, b in zip(ids, ids[1:]) for i in range(a + 1, b)]
+    named = [i for t in ticks if t.get("event") == "gap"
+             for i in range(int(t["first_id"]), int(t["last_id"]) + 1)]
+    assert named == missing
+
+
 def events(tail, name):
     return [t for t in tail.lines() if t.get("event") == name]
 
