@@ -39,6 +39,7 @@ class FaultyVenue:
         self.socket = socket.socket()
         self.socket.bind(("127.0.0.1", 0))
         self.url = f"{'wss' if tls else 'ws'}://127.0.0.1:{self.socket.getsockname()[1]}"
+        self._server = None
         self._healed = asyncio.Event()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -48,7 +49,7 @@ class FaultyVenue:
 
     def listen(self):
         """Until then connections are refused."""
-        self._do(self._listen())
+        self._server = self._do(self._listen())
 
     def show(self, tls):
         """The certificate of every handshake from now on."""
@@ -71,11 +72,13 @@ class FaultyVenue:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(20)
 
     async def _listen(self):
-        await websockets.serve(self._serve, sock=self.socket, ssl=self.context, compression=None,
-                               ping_interval=None, process_request=self._upgrade,
-                               create_protocol=self._protocol)
+        return await websockets.serve(self._serve, sock=self.socket, ssl=self.context, compression=None,
+                                      ping_interval=None, process_request=self._upgrade,
+                                      create_protocol=self._protocol)
 
     async def _end(self):
+        if self._server is not None:
+            self._server.server.close()
         tasks = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
         for task in tasks:
             task.cancel()
@@ -163,9 +166,11 @@ async def giant(_venue, ws):
 
 async def endless(_venue, ws):
     async def pieces():
-        while True:
+        while ws.open:
             yield "x" * 65536
+            await asyncio.sleep(0)  # so that the end is heard
     await ws.send(pieces())
+    await ws.wait_closed()
 
 
 async def not_utf8(_venue, ws):
