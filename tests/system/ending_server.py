@@ -1,7 +1,5 @@
 """A venue that ends each of its connections, in turn: a close frame, a reset, an upgrade refused, and
 silence until the client gives up. While `keep` is set it feeds the next connection instead."""
-import base64
-import hashlib
 import json
 import re
 import socket
@@ -10,10 +8,9 @@ import struct
 import threading
 import time
 
-from test_feeder import trade
+from test_feeder import trade, upgrade_reply
 
 ENDS = ("clean", "reset", "refused") * 3 + ("mute",)
-_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 class EndingServer(threading.Thread):
@@ -45,14 +42,11 @@ class EndingServer(threading.Thread):
     def serve(self, sock):
         end = "feed" if self.keep.is_set() else ENDS[self.count % len(ENDS)]
         self.count += 1
-        head = _until(sock, b"\r\n\r\n").decode()
+        head = _until(sock, b"\r\n\r\n")
         if end == "refused":
             sock.sendall(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
             return
-        key = re.search(r"(?i)sec-websocket-key: (\S+)", head).group(1)
-        accept = base64.b64encode(hashlib.sha1((key + _GUID).encode()).digest()).decode()
-        sock.sendall(("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
-                      f"Connection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n").encode())
+        sock.sendall(upgrade_reply(re.search(rb"(?i)sec-websocket-key: (\S+)", head).group(1)))
         _send(sock, json.dumps({"result": None, "id": json.loads(_receive(sock))["id"]}))
         self.tick(sock)
         getattr(self, end)(sock)

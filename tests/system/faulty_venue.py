@@ -14,11 +14,11 @@ import http
 import json
 import socket
 import ssl
-import threading
 import time
 
 import websockets
 
+from loop_thread import LoopThread
 from test_feeder import text_frame, trade
 
 WARM_UP = 20
@@ -38,51 +38,38 @@ class FaultyVenue:
             self.show(tls)
         self.socket = socket.socket()
         self.socket.bind(("127.0.0.1", 0))
-        self.url = f"{'wss' if tls else 'ws'}://127.0.0.1:{self.socket.getsockname()[1]}"
+        self.port = self.socket.getsockname()[1]
+        self.url = f"{'wss' if tls else 'ws'}://127.0.0.1:{self.port}"
         self._server = None
         self._healed = asyncio.Event()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
+        self._thread = LoopThread()
         if listens:
             self.listen()
 
     def listen(self):
         """Until then connections are refused."""
-        self._server = self._do(self._listen())
+        self._server = self._thread.do(self._listen())
 
     def show(self, tls):
         """The certificate of every handshake from now on."""
         self.context.load_cert_chain(tls.cert, tls.key)
 
     def heal(self):
-        self._loop.call_soon_threadsafe(self._healed.set)
+        self._thread.soon(self._healed.set)
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        self._do(self._end())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-        self._loop.close()
+        if self._server is not None:
+            self._thread.soon(self._server.server.close)
+        self._thread.stop()
         self.socket.close()
-
-    def _do(self, coroutine):
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(20)
 
     async def _listen(self):
         return await websockets.serve(self._serve, sock=self.socket, ssl=self.context, compression=None,
                                       ping_interval=None, process_request=self._upgrade,
                                       create_protocol=self._protocol)
-
-    async def _end(self):
-        if self._server is not None:
-            self._server.server.close()
-        tasks = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _protocol(self, *args, **kwargs):
         protocol = websockets.WebSocketServerProtocol(*args, **kwargs)

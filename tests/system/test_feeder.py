@@ -1,5 +1,7 @@
 """The feeder against a simulated exchange: what it publishes, what it does when connections fail,
 how it ends, and what it says when it cannot start."""
+import base64
+import hashlib
 import json
 import os
 import re
@@ -251,20 +253,20 @@ def test_sigterm_says_goodbye_to_the_venue_and_exits_0(bus):  # noqa: F811
     assert bus.stat()[0] == 2
 
 
+def upgrade_reply(key):
+    accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
+    return (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+            b"Connection: Upgrade\r\nSec-WebSocket-Accept: " + accept + b"\r\n\r\n")
+
+
 def upgrade(connection, extra=b""):
     """Answer an upgrade request by hand; `extra` goes into the same packet."""
-    import base64
-    import hashlib
     connection.settimeout(10)
     request = b""
     while b"\r\n\r\n" not in request:
         request += connection.recv(4096)
     key = re.search(rb"(?i)sec-websocket-key: *(\S+)", request).group(1)
-    accept = base64.b64encode(
-        hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
-    connection.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
-                       b"Connection: Upgrade\r\nSec-WebSocket-Accept: " + accept + b"\r\n\r\n"
-                       + extra)
+    connection.sendall(upgrade_reply(key) + extra)
 
 
 def text_frame(text):
