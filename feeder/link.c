@@ -313,8 +313,9 @@ static void tell(struct link *l, bool was_live, bool told_when)
     char text[sizeof l->info.endpoint + sizeof l->info.reason + 4];
     snprintf(text, sizeof text, "%s: %s", l->info.endpoint, l->info.reason);
     px_writer_error(l->shared->writer, "connection", text, publish_now().utc_ns);
-    bool news = is_news(l, l->conn.backoff.failures <= 1 || l->conn.failures <= 1);
-    enum log_level level = was_live || news ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG;
+    bool first = l->conn.backoff.failures <= 1 || l->conn.failures <= 1;
+    bool said = was_live || is_news(l, first);
+    enum log_level level = said ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG;
     log_line(level, l->venue->name, "%s: %s%s", l->info.endpoint, l->info.reason, again);
 }
 

@@ -19,7 +19,7 @@
 #define LINK_MESSAGE_MAX (8u * 1024)           /* of one subscribe message */
 #define LINK_SEND_BYTES  (32u * 1024)          /* what the socket has not taken yet */
 #define LINK_TLS_BYTES   (2u * TLS_BUFFER_MIN) /* encrypted, of each direction */
-#define LINK_TOLD        4 /* reasons of a series of failures that the log gets */
+#define LINK_TOLD        8 /* reasons of a series of failures that the log gets */
 /* A message that inflates to more goes on in the large buffer. */
 #define LINK_INFLATED_BYTES (64u * 1024)
 
