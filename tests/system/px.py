@@ -165,7 +165,8 @@ class Sim(Process):
             raise AssertionError(f"pxsim did not start: {said}")
         self.address, port = line.rsplit(":", 1)
         self.port = int(port)
-        self.url = f"{'wss' if tls is not None else 'ws'}://{self.address}:{self.port}"
+        secure = tls is not None or "tls_auto" in options
+        self.url = f"{'wss' if secure else 'ws'}://{self.address}:{self.port}"
 
     def _listening(self):
         match = re.search(r"^pxsim: listening on (\S+)$", self.out(), re.M)

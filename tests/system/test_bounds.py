@@ -1,31 +1,21 @@
 """How long each trouble takes to be noticed: the rows of "Bounds" in docs/operations.md that no other test
 measures. Each prints what it measured, and fails at five times the bound."""
-import datetime
-import re
 import signal
 import socket
 import time
 
 import pytest
 
-import px
-from faulty_venue import PAUSE_S, FaultyVenue
+from faulty_venue import FaultyVenue
 from px import Blackhole, Sim, measured, wait_for
 from px import bus, certificates  # noqa: F401  (fixtures)
-from test_feeder import BTC, prices, read_client_frames, upgrade
+from test_feeder import BTC, logged, prices, read_client_frames, upgrade
 from test_feeder_edges import SLOW
 from test_feeder_independent import BOTH, SILENCE_MS, check_ill, check_well, start, use
 from test_promises import sim_stats
 from wire import Wire
 
 STEP_MS = 400
-
-
-def logged_at(feeder, pattern):
-    """time.time() of the first line of its log with this, which is awaited."""
-    feeder.wait_err(pattern)
-    line = next(line for line in feeder.err().splitlines() if re.search(pattern, line))
-    return datetime.datetime.fromisoformat(line.split(" ", 1)[0].replace("Z", "+00:00")).timestamp()
 
 
 # ---- the feeder ----
@@ -93,8 +83,8 @@ def deaf_port():
 
 def check_step(bus, url, reason, env=None):  # noqa: F811
     feeder = bus.feeder(BTC, endpoint=url, connect_ms=STEP_MS, env=env)
-    begun = logged_at(feeder, "epoch 1")
-    measured(reason, logged_at(feeder, reason) - begun, STEP_MS / 1000)
+    feeder.wait_err(reason)
+    measured(reason, logged(feeder, reason)[0] - logged(feeder, "epoch 1")[0], STEP_MS / 1000)
     wait_for(lambda: bus.counter("connect_failures") > 1, what="the next attempt's end")
     code, stat = bus.stat()
     assert code == 1 and stat["subscriptions"][0]["state"] == "stale"

@@ -119,6 +119,9 @@ def test_an_independent_server_that_is_unavailable_is_tried_until_it_is_not(
     with FaultyVenue(upgrade=refusal(503), tls=tls) as venue:
         tail = start(bus, tmp_path, venue, tls)
         check_ill(bus, "refused the upgrade: 503 Service Unavailable")
+        wait_for(lambda: len(venue.attempts) > 8, what="further attempts")
+        pauses = [b - a for a, b in zip(venue.attempts, venue.attempts[1:])]
+        measured("longest pause of the back-off", max(pauses), BACKOFF_S)
         assert prices(tail.lines()) == []
         venue.heal()
         check_well(bus, tail)
