@@ -1,5 +1,5 @@
-"""What the documents say of tests is true: each that they name is there, and each fault of the simulated
-exchange has its row."""
+"""What the documents say of tests is true: each that they name is there, and each fault of the
+simulated exchange has its row."""
 import os
 import re
 

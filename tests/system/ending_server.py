@@ -1,7 +1,7 @@
 """A venue that ends each of its connections in another way, in turn: a close frame, a reset, an upgrade
-refused, the end without a word, what is no answer, nobody there, and silence until the client gives up;
-over TLS a certificate that is not trusted, and the end in the middle of the handshake. While `keep` is
-set it feeds the next connection instead."""
+refused, the end without a word, what is no answer, nobody there, and silence until the client gives
+up; over TLS a certificate that is not trusted, and the end in the middle of the handshake. While
+`keep` is set it feeds the next connection instead."""
 import json
 import re
 import socket

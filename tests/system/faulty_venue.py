@@ -1,6 +1,7 @@
-"""A venue on Python's websockets, in a thread of the test: an independent opinion on each fault. Its first
-connection suffers the fault and those that follow are held at the upgrade until heal(), so that what the
-tools say in between stands still. The market goes on: SKIP trades before each new connection are missed.
+"""A venue on Python's websockets, in a thread of the test: an independent opinion on each fault. Its
+first connection suffers the fault and those that follow are held at the upgrade until heal(), so that
+what the tools say in between stands still. The market goes on: the SKIP trades before each new
+connection are missed.
 
     with FaultyVenue(talk=half_frame) as venue:
         bus.feeder(BTC, endpoint=venue.url)
@@ -67,9 +68,9 @@ class FaultyVenue:
         self.socket.close()
 
     async def _listen(self):
-        return await websockets.serve(self._serve, sock=self.socket, ssl=self.context, compression=None,
-                                      ping_interval=None, process_request=self._upgrade,
-                                      create_protocol=self._protocol)
+        return await websockets.serve(
+            self._serve, sock=self.socket, ssl=self.context, compression=None, ping_interval=None,
+            process_request=self._upgrade, create_protocol=self._protocol)
 
     def _protocol(self, *args, **kwargs):
         protocol = websockets.WebSocketServerProtocol(*args, **kwargs)
@@ -118,7 +119,8 @@ async def silent(venue):
 
 def refusal(status, **headers):
     async def answer(_venue):
-        return http.HTTPStatus(status), [(name.replace("_", "-"), value) for name, value in headers.items()], b""
+        fields = [(name.replace("_", "-"), value) for name, value in headers.items()]
+        return http.HTTPStatus(status), fields, b""
     return answer
 
 

@@ -1,5 +1,5 @@
-"""How long each trouble takes to be noticed: the rows of "Bounds" in docs/operations.md that no other test
-measures. Each prints what it measured, and fails at five times the bound."""
+"""How long each trouble takes to be noticed: the rows of "Bounds" in docs/operations.md that no other
+test measures. Each prints what it measured, and fails at five times the bound."""
 import signal
 import socket
 import time
@@ -21,7 +21,8 @@ STEP_MS = 400
 # ---- the feeder ----
 
 @pytest.mark.parametrize("end", (signal.SIGKILL, signal.SIGSTOP))
-def test_prices_of_a_feeder_that_is_gone_or_stopped_are_stale_in_a_second(bus, end):  # noqa: F811
+def test_prices_of_a_feeder_that_is_gone_or_stopped_are_stale_in_a_second(
+        bus, end):  # noqa: F811
     with Sim(rate=500) as sim:
         feeder = bus.feeder(endpoint=sim.url)
         tail = bus.tail_process(BTC)
@@ -31,12 +32,12 @@ def test_prices_of_a_feeder_that_is_gone_or_stopped_are_stale_in_a_second(bus, e
         stale = tail.wait_lines(lambda ticks: [t for t in ticks if t.get("event") == "stale"])
         measured(f"feeder and {end.name}", time.monotonic() - gone, 1)
         assert stale[0]["cause"] == "the feeder gives no sign of life"
-        code, stat = bus.stat()
-        assert code == (2 if end == signal.SIGKILL else 1) or stat["feeder"]["heartbeat_age_ms"] > 5000
+        assert bus.stat()[0] in ((2,) if end == signal.SIGKILL else (1, 2))  # 2 after five seconds
         assert bus.subscription(BTC)["state"] == "stale"
 
 
-def test_a_close_frame_that_is_not_answered_is_waited_for_no_longer_than_said(bus, tmp_path):  # noqa: F811
+def test_a_close_frame_that_is_not_answered_is_waited_for_no_longer_than_said(
+        bus, tmp_path):  # noqa: F811
     config = tmp_path / "feeder.ini"
     config.write_text(f"[bus]\ngrace_ms = 0\nclose_ms = {STEP_MS}\n")
     with Blackhole() as hole:
@@ -62,7 +63,7 @@ def test_a_symbol_that_nobody_wants_is_unsubscribed_after_the_grace_time(bus):  
         reader.kill()
         left = time.monotonic()
         wait_for(lambda: "btcusdt@trade" not in sim_stats(sim)["subscribed"], what="the unsubscribe")
-        measured("grace time", time.monotonic() - left, STEP_MS / 1000 + 0.2)  # and the next of 5 messages/s
+        measured("grace time", time.monotonic() - left, STEP_MS / 1000)
 
 
 # ---- the steps of an attempt ----
@@ -98,7 +99,8 @@ def test_a_name_that_is_not_resolved_ends_the_attempt_at_its_deadline(bus):  # n
 def test_a_host_that_does_not_answer_ends_the_attempt_at_its_deadline(bus):  # noqa: F811
     listener, waiting = deaf_port()
     with listener:
-        check_step(bus, f"ws://127.0.0.1:{listener.getsockname()[1]}", "no answer to the connection attempt")
+        url = f"ws://127.0.0.1:{listener.getsockname()[1]}"
+        check_step(bus, url, "no answer to the connection attempt")
         for client in waiting:
             client.close()
 
@@ -118,13 +120,13 @@ def check_dead(bus, tmp_path, tls, what, die, revive):  # noqa: F811
     """A peer that goes without a word: noticed by its silence."""
     with FaultyVenue(tls=tls) as venue, Wire(venue.port) as wire:
         venue.heal()
-        venue.url = venue.url.replace(str(venue.port), str(wire.port))
-        tail = start(bus, tmp_path, venue, tls)
+        url = venue.url.replace(str(venue.port), str(wire.port))
+        tail = start(bus, tmp_path, url, tls, silence_ms=SILENCE_MS)
         tail.wait_lines(lambda ticks: len(prices(ticks)) > 20)
         die(wire)
         dead = time.time()
         check_ill(bus, "nothing was received for too long")
-        stale, = [t for t in tail.lines() if t.get("event") == "stale"]
+        stale, = tail.wait_lines(lambda ticks: [t for t in ticks if t.get("event") == "stale"])
         assert stale["cause"] == "the connection brings nothing"
         measured(what, stale["recv_ts_ns"] / 1e9 - dead, SILENCE_MS / 1000)
         revive(wire)
@@ -144,16 +146,13 @@ def test_a_peer_whose_packets_vanish_is_noticed_by_its_silence(
 def test_a_server_that_is_stopped_is_noticed_by_its_silence(
         bus, tmp_path, certificates, secure):  # noqa: F811
     tls = use(secure, certificates)
-    config = tmp_path / "feeder.ini"
-    config.write_text(f"[bus]\nconnect_ms = 60000\n[binance]\nsilence_ms = {SILENCE_MS}\n")
     with Sim(rate=200, tls=tls) as sim:
-        bus.feeder(endpoint=sim.url, config=config, **({"tls_ca": tls.ca} if tls else {}))
-        tail = bus.tail_process(BTC)
+        tail = start(bus, tmp_path, sim.url, tls, silence_ms=SILENCE_MS)
         tail.wait_lines(lambda ticks: len(prices(ticks)) > 20)
         sim.send(signal.SIGSTOP)
         stopped = time.time()
         check_ill(bus, "nothing was received for too long")
-        stale, = [t for t in tail.lines() if t.get("event") == "stale"]
+        stale, = tail.wait_lines(lambda ticks: [t for t in ticks if t.get("event") == "stale"])
         measured("server stopped", stale["recv_ts_ns"] / 1e9 - stopped, SILENCE_MS / 1000)
         sim.send(signal.SIGCONT)
         seen = len(prices(tail.lines()))

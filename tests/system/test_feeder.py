@@ -128,13 +128,14 @@ def logged(feeder, pattern):
 
 # Each fault befalls the first connection; then the feeder must be live again by itself.
 def check_recovery(bus, fault, reason, pause_s=0.0, exchange=None, **options):  # noqa: F811
-    """The end of the first connection is told with this reason; after its pause, which is the venue's or
-    that of the back-off, prices are live, none is wrong, and what was missed is told."""
+    """The end of the first connection is told with this reason; after its pause, which is the venue's
+    or that of the back-off, prices are live, and what was missed is told."""
     with Sim(rate=200, fault=fault, fault_connections=1, **(exchange or {})) as sim:
         feeder = bus.feeder(BTC, endpoint=sim.url, **options)
         tail = bus.tail_process(BTC, wait=True)
         failed = wait_for(lambda: logged(feeder, f"warning.*{reason}"), what=reason)[0]
-        back = wait_for(lambda: [t for t in logged(feeder, "live at") if t >= failed], what="its return")[0]
+        back = wait_for(lambda: [t for t in logged(feeder, "live at") if t >= failed],
+                        what="its return")[0]
         measured(f"{fault}: live again", back - failed, pause_s + BACK_S)
         bus.wait_live()
         seen = len(prices(tail.lines()))
@@ -155,7 +156,8 @@ def test_a_refused_upgrade_is_tried_again(bus):  # noqa: F811
 
 
 def test_a_server_error_at_the_upgrade_is_tried_again(bus):  # noqa: F811
-    check_recovery(bus, "503", "refused the upgrade: 503 Service Unavailable, try again after 1 s", pause_s=1)
+    check_recovery(bus, "503", "refused the upgrade: 503 Service Unavailable, try again after 1 s",
+                   pause_s=1)
 
 
 def test_retry_after_is_obeyed(bus):  # noqa: F811

@@ -90,14 +90,14 @@ def test_an_announced_end_is_survived_and_what_was_missed_is_told(bus):  # noqa:
 
 
 def test_a_teapot_is_left_alone_for_as_long_as_it_says(bus):  # noqa: F811
-    feeder, _ = check_recovery(bus, "418:1", reason="418 I'm a teapot, try again after 1 s", pause_s=1)
+    feeder, _ = check_recovery(bus, "418:1", "418 I'm a teapot, try again after 1 s", pause_s=1)
     assert feeder.failures == 1
 
 
 def check_flawed(bus, tmp_path, fault, reason):  # noqa: F811
     """A certificate with this flaw, and then one without."""
-    check_recovery(bus, fault, f"TLS: certificate .*{reason}", exchange={"tls_auto": tmp_path / "tls"},
-                   tls_ca=tmp_path / "tls" / "ca.pem")
+    check_recovery(bus, fault, f"TLS: certificate .*{reason}",
+                   exchange={"tls_auto": tmp_path / "tls"}, tls_ca=tmp_path / "tls" / "ca.pem")
 
 
 def test_a_certificate_that_has_expired_is_refused_and_the_next_one_taken(bus, tmp_path):  # noqa: F811

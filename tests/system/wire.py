@@ -1,5 +1,5 @@
-"""The way between the feeder and a venue, in the hands of the test: it passes bytes on, until it is told
-to lose them, to stop in the middle, or to break.
+"""The way between the feeder and a venue, in the hands of the test: it passes bytes on, until it is
+told to lose them, to stop in the middle, or to break.
 
     with Wire(venue.port) as wire:
         bus.feeder(BTC, endpoint=f"ws://127.0.0.1:{wire.port}")
@@ -39,7 +39,7 @@ class Wire:
         self._thread.do(self._cut(reset))
 
     def tear(self, reset=False):
-        """The next bytes of the venue are passed on without the last ten; then the connection ends."""
+        """The next bytes of the venue come without the last ten; then the connection ends."""
         self._tear = reset
 
     def __enter__(self):
