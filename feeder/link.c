@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "hash.h"
 #include "json.h"
 #include "link_internal.h"
 
@@ -294,7 +295,23 @@ void link_step(struct link *l, enum conn_event event, const struct conn_input *i
         open_subscriptions(l);
 }
 
-/* The first failure of a series at each endpoint is a line in the log; all of them are counted. */
+/* Not heard in this series: what a series began with may hide why it does not end. */
+static bool is_news(struct link *l, bool first)
+{
+    uint32_t reason = hash_symbol(0, l->info.reason, strlen(l->info.reason));
+    bool known = false;
+    if (first)
+        l->told_count = 0;
+    for (uint32_t i = 0; i < l->told_count; i++)
+        known = known || l->told[i] == reason;
+    if (known || l->told_count == LINK_TOLD)
+        return first;
+    l->told[l->told_count++] = reason;
+    return true;
+}
+
+/* The first failure of a series at each endpoint is a line in the log, and so is each further
+ * reason of it; all of them are counted. */
 static void tell(struct link *l, bool was_live, bool told_when)
 {
     const char *again = l->conn.state == PX_CONN_WAITING && !told_when ? ", trying again" : "";
@@ -302,7 +319,8 @@ static void tell(struct link *l, bool was_live, bool told_when)
     snprintf(text, sizeof text, "%s: %s", l->info.endpoint, l->info.reason);
     px_writer_error(l->shared->writer, "connection", text, publish_now().utc_ns);
     bool first = l->conn.backoff.failures <= 1 || l->conn.failures <= 1;
-    enum log_level level = was_live || first ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG;
+    bool said = was_live || is_news(l, first);
+    enum log_level level = said ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG;
     log_line(level, l->venue->name, "%s: %s%s", l->info.endpoint, l->info.reason, again);
 }
 

@@ -19,6 +19,7 @@
 #define LINK_MESSAGE_MAX (8u * 1024)           /* of one subscribe message */
 #define LINK_SEND_BYTES  (32u * 1024)          /* what the socket has not taken yet */
 #define LINK_TLS_BYTES   (2u * TLS_BUFFER_MIN) /* encrypted, of each direction */
+#define LINK_TOLD        8 /* reasons of a series of failures that the log gets */
 /* A message that inflates to more goes on in the large buffer. */
 #define LINK_INFLATED_BYTES (64u * 1024)
 
@@ -63,8 +64,10 @@ struct link {
     struct url url;
     uint32_t endpoint, endpoints; /* which of how many it is: config_endpoint_at() */
     uint32_t endpoint_due;        /* that of the next attempt */
-    uint32_t short_lives;         /* ends of it there that good data had not gone before */
-    bool proxied;                 /* over `proxy` */
+    uint32_t told[LINK_TOLD];     /* reasons of the present series that the log has, hashed */
+    uint32_t told_count;
+    uint32_t short_lives; /* ends of it there that good data had not gone before */
+    bool proxied;         /* over `proxy` */
     struct proxy proxy;
     struct proxy_reply reply;
     struct sockaddr_storage source_address; /* that it is bound to */

@@ -1,5 +1,6 @@
-"""Run one pytest node; exit 77 when it was skipped, so that ctest reports it as skipped. Under sanitizers
-it fails also if any process that the test started, whoever looks at its end, left a report."""
+"""Run one pytest node; exit 77 when it was skipped, so that ctest reports it as skipped. What a test
+prints, such as the times it measured, stands in ctest's log also when it passes. Under sanitizers it
+fails also if any process that the test started, whoever looks at its end, left a report."""
 import os
 import sys
 import tempfile
@@ -27,7 +28,7 @@ def run(reports):
         if name in os.environ:
             os.environ[name] += f":log_path={reports}/{name}"
     outcome = Outcome()
-    code = pytest.main(["-q", "-rs", "--no-header", "-p", "no:cacheprovider", *sys.argv[1:]], [outcome])
+    code = pytest.main(["-q", "-rsP", "--no-header", "-p", "no:cacheprovider", *sys.argv[1:]], [outcome])
     found = sorted(Path(reports).iterdir())
     for report in found:
         print(f"-- {report.name}\n{report.read_text(errors='replace')}")

@@ -8,7 +8,8 @@
 SILENT. `behind` are bytes that go out in one piece with a good reply, as the target's first."""
 import asyncio
 import base64
-import threading
+
+from loop_thread import LoopThread
 
 SILENT = object()
 ESTABLISHED = b"HTTP/1.1 200 Connection established\r\nVia: 1.1 test\r\n\r\n"
@@ -20,8 +21,6 @@ class ConnectProxy:
         self.behind, self.drip = behind, drip
         self.requests = []  # heads, as they came
         self._open = set()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
     @property
     def address(self):
@@ -37,26 +36,17 @@ class ConnectProxy:
 
     def cut(self):
         """Close all tunnels."""
-        self._loop.call_soon_threadsafe(lambda: [w.close() for w in self._open])
+        self._thread.soon(lambda: [w.close() for w in self._open])
 
     def __enter__(self):
-        self._thread.start()
-        server = asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self._server = asyncio.run_coroutine_threadsafe(server, self._loop).result(10)
+        self._thread = LoopThread()
+        self._server = self._thread.do(asyncio.start_server(self._serve, "127.0.0.1", 0))
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
     def __exit__(self, *_):
-        async def end():
-            self._server.close()
-            tasks = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-        asyncio.run_coroutine_threadsafe(end(), self._loop).result(10)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-        self._loop.close()
+        self._thread.soon(self._server.close)
+        self._thread.stop()
 
     async def _serve(self, reader, writer):
         self._open.add(writer)

@@ -1,7 +1,7 @@
-"""A venue that ends each of its connections, in turn: a close frame, a reset, an upgrade refused, and
-silence until the client gives up. While `keep` is set it feeds the next connection instead."""
-import base64
-import hashlib
+"""A venue that ends each of its connections in another way, in turn: a close frame, a reset, an upgrade
+refused, the end without a word, what is no answer, nobody there, and silence until the client gives
+up; over TLS a certificate that is not trusted, and the end in the middle of the handshake. While
+`keep` is set it feeds the next connection instead."""
 import json
 import re
 import socket
@@ -10,21 +10,21 @@ import struct
 import threading
 import time
 
-from test_feeder import trade
+from test_feeder import trade, upgrade_reply
 
-ENDS = ("clean", "reset", "refused") * 3 + ("mute",)
-_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+ENDS = ("clean", "reset", "refused", "cut", "nonsense", "away") * 3 + ("mute",)
+TLS_ENDS = ("untrusted", "half a handshake")
+AWAY_S = 0.01
 
 
 class EndingServer(threading.Thread):
-    def __init__(self, tls=None):
+    def __init__(self, tls=None, untrusted=None):
         super().__init__(daemon=True)
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self.context = None
-        if tls:
-            self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self.context.load_cert_chain(tls.cert, tls.key)
-        self.url = f"{'wss' if tls else 'ws'}://127.0.0.1:{self.listener.getsockname()[1]}"
+        self.address = self.listener.getsockname()
+        self.tls, self.untrusted = tls, untrusted
+        self.ends = ENDS + TLS_ENDS * 3 if tls else ENDS
+        self.url = f"{'wss' if tls else 'ws'}://127.0.0.1:{self.address[1]}"
         self.keep = threading.Event()
         self.feeding = threading.Event()
         self.count = self.ticks = 0
@@ -33,26 +33,49 @@ class EndingServer(threading.Thread):
     def run(self):
         while True:
             sock = self.listener.accept()[0]
+            end = "feed" if self.keep.is_set() else self.ends[self.count % len(self.ends)]
+            self.count += 1
             try:
                 sock.settimeout(20)
-                if self.context:
-                    sock = self.context.wrap_socket(sock, server_side=True)
-                self.serve(sock)
+                self.begin(sock, end)
             except OSError:
                 pass  # the client may end first
             sock.close()
+            if end == "away":
+                self.go_away()
 
-    def serve(self, sock):
-        end = "feed" if self.keep.is_set() else ENDS[self.count % len(ENDS)]
-        self.count += 1
-        head = _until(sock, b"\r\n\r\n").decode()
+    def begin(self, sock, end):
+        """The ends before there is a WebSocket, and those of one."""
+        if end == "nonsense":
+            sock.sendall(b"\0nonsense\r\n\r\n")
+            self.mute(sock)
+        elif end == "half a handshake":
+            sock.recv(4096)
+            sock.sendall(b"\x16\x03\x03\x00\x7a\x02")
+        elif end not in ("cut", "away"):
+            with self.secure(sock, end) as secured:
+                self.serve(secured, end)
+
+    def secure(self, sock, end):
+        if not self.tls:
+            return sock
+        shown = self.untrusted if end == "untrusted" else self.tls
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(shown.cert, shown.key)
+        return context.wrap_socket(sock, server_side=True)
+
+    def go_away(self):
+        """For some attempts nobody listens."""
+        self.listener.close()
+        time.sleep(AWAY_S)
+        self.listener = socket.create_server(self.address, backlog=64)
+
+    def serve(self, sock, end):
+        head = _until(sock, b"\r\n\r\n")
         if end == "refused":
             sock.sendall(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
             return
-        key = re.search(r"(?i)sec-websocket-key: (\S+)", head).group(1)
-        accept = base64.b64encode(hashlib.sha1((key + _GUID).encode()).digest()).decode()
-        sock.sendall(("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
-                      f"Connection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n").encode())
+        sock.sendall(upgrade_reply(re.search(rb"(?i)sec-websocket-key: (\S+)", head).group(1)))
         _send(sock, json.dumps({"result": None, "id": json.loads(_receive(sock))["id"]}))
         self.tick(sock)
         getattr(self, end)(sock)

@@ -55,6 +55,12 @@ def wait_for(condition, deadline_s=PATIENCE_S, what="the condition"):
         time.sleep(0.01)
 
 
+def measured(what, seconds, bound_s):
+    """Say how long it took. A deadline is reported, and fails only at five times."""
+    print(f"measured: {what}: {seconds:.3f} s, bound {bound_s:g} s")
+    assert seconds < 5 * bound_s, (what, seconds, bound_s)
+
+
 def run(name, *args, timeout=PATIENCE_S, stdin=None, env=None):
     """A program of the build, to its end: CompletedProcess with text in stdout and stderr."""
     return subprocess.run([program(name), *map(str, args)], input=stdin, capture_output=True,
@@ -162,7 +168,8 @@ class Sim(Process):
             argv += ["--tls-cert", tls.cert, "--tls-key", tls.key]
         for key, value in options.items():
             for one in value if isinstance(value, (list, tuple)) else [value]:
-                argv += [f"--{key.replace('_', '-')}", str(one)]
+                flag = f"--{key.replace('_', '-')}"
+                argv += [flag] if one is True else [flag, str(one)]
         super().__init__(argv, self.directory, "pxsim")
         try:
             line = wait_for(self._listening, what="pxsim listening")
@@ -172,7 +179,8 @@ class Sim(Process):
             raise AssertionError(f"pxsim did not start: {said}")
         self.address, port = line.rsplit(":", 1)
         self.port = int(port)
-        self.url = f"{'wss' if tls is not None else 'ws'}://{self.address}:{self.port}"
+        secure = tls is not None or "tls_auto" in options
+        self.url = f"{'wss' if secure else 'ws'}://{self.address}:{self.port}"
 
     def _listening(self):
         match = re.search(r"^pxsim: listening on (\S+)$", self.out(), re.M)
@@ -308,22 +316,27 @@ class Tail(Process):
 
 
 class Certificates:
-    """A certificate authority of this test and one certificate that it signed."""
+    """A certificate that was signed by an authority of its own or by that of `by`. Keys are of the short
+    kind, which is made in no time; `rsa` is what costs a client most."""
 
-    def __init__(self, directory, names=("DNS:localhost", "IP:127.0.0.1"), days=2, expired=False):
+    def __init__(self, directory, names=("DNS:localhost", "IP:127.0.0.1"), days=2, expired=False,
+                 by=None, rsa=False):
         d = Path(directory) / f"tls-{next(_numbers)}"
         d.mkdir()
-        self.ca, self.cert, self.key = str(d / "ca.pem"), str(d / "cert.pem"), str(d / "key.pem")
-        ca_key, request, extensions = str(d / "ca.key"), str(d / "req.pem"), d / "ext"
+        kind = ("rsa:2048",) if rsa else ("ec", "-pkeyopt", "ec_paramgen_curve:prime256v1")
+        self.cert, self.key = str(d / "cert.pem"), str(d / "key.pem")
+        self.ca, self.ca_key = (by.ca, by.ca_key) if by else (str(d / "ca.pem"), str(d / "ca.key"))
+        request, extensions = str(d / "req.pem"), d / "ext"
         extensions.write_text(f"subjectAltName={','.join(names)}\n")
-        self._openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
-                      "/CN=px test authority", "-keyout", ca_key, "-out", self.ca)
-        self._openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=px test server",
+        if by is None:
+            self._openssl("req", "-x509", "-newkey", *kind, "-nodes", "-days", "2", "-subj",
+                          "/CN=px test authority", "-keyout", self.ca_key, "-out", self.ca)
+        self._openssl("req", "-newkey", *kind, "-nodes", "-subj", "/CN=px test server",
                       "-keyout", self.key, "-out", request)
         if expired:
-            self._sign_expired(d, ca_key, request, extensions)
+            self._sign_expired(d, self.ca_key, request, extensions)
         else:
-            self._openssl("x509", "-req", "-in", request, "-CA", self.ca, "-CAkey", ca_key,
+            self._openssl("x509", "-req", "-in", request, "-CA", self.ca, "-CAkey", self.ca_key,
                           "-CAcreateserial", "-days", days, "-extfile", extensions, "-out",
                           self.cert)
 

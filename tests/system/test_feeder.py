@@ -1,5 +1,8 @@
 """The feeder against a simulated exchange: what it publishes, what it does when connections fail,
 how it ends, and what it says when it cannot start."""
+import base64
+import datetime
+import hashlib
 import json
 import os
 import re
@@ -10,10 +13,11 @@ import time
 
 import pytest
 
-from px import Blackhole, Certificates, Sim, free_port, run, wait_for
+from px import Blackhole, Certificates, Sim, free_port, measured, run, wait_for
 from px import bus, certificates  # noqa: F401  (fixtures)
 
 BTC = "binance:BTCUSDT"
+BACK_S = 0.5  # the back-off to an endpoint of one's own, 200 ms, and the steps of an attempt
 
 
 def trade(i, symbol="BTCUSDT"):
@@ -106,48 +110,76 @@ def test_a_trade_that_comes_twice_is_published_once(bus, tmp_path):  # noqa: F81
         assert bus.counter("duplicates") == 3
 
 
+def check_told(ticks):
+    """Trade ids never go back, and each that is missing is named by exactly one gap."""
+    ids = [int(t["trade_id"]) for t in ticks if t["kind"] == "trade"]
+    assert ids == sorted(set(ids))
+    missing = [i for a, b in zip(ids, ids[1:]) for i in range(a + 1, b)]
+    named = [i for t in ticks if t.get("event") == "gap"
+             for i in range(int(t["first_id"]), int(t["last_id"]) + 1)]
+    assert named == missing
+
+
+def logged(feeder, pattern):
+    """time.time() of each line of its log with this."""
+    times = [line.split(" ", 1)[0] for line in feeder.err().splitlines() if re.search(pattern, line)]
+    return [datetime.datetime.fromisoformat(t.replace("Z", "+00:00")).timestamp() for t in times]
+
+
 # Each fault befalls the first connection; then the feeder must be live again by itself.
-def check_recovery(bus, fault, deadline_s=30, connections=1, **options):  # noqa: F811
-    with Sim(rate=200, fault=fault, fault_connections=connections) as sim:
+def check_recovery(bus, fault, reason, pause_s=0.0, exchange=None, **options):  # noqa: F811
+    """The end of the first connection is told with this reason; after its pause, which is the venue's
+    or that of the back-off, prices are live, and what was missed is told."""
+    with Sim(rate=200, fault=fault, fault_connections=1, **(exchange or {})) as sim:
         feeder = bus.feeder(BTC, endpoint=sim.url, **options)
         tail = bus.tail_process(BTC, wait=True)
-        wait_for(lambda: bus.connection() is not None and
-                 bus.counter("connect_failures") + bus.counter("reconnects") >= 1,
-                 deadline_s, f"the end of the first connection ({fault})")
-        bus.wait_live(deadline_s=deadline_s)
+        failed = wait_for(lambda: logged(feeder, f"warning.*{reason}"), what=reason)[0]
+        back = wait_for(lambda: [t for t in logged(feeder, "live at") if t >= failed],
+                        what="its return")[0]
+        measured(f"{fault}: live again", back - failed, pause_s + BACK_S)
+        bus.wait_live()
         seen = len(prices(tail.lines()))
         tail.wait_lines(lambda ticks: len(prices(ticks)) > seen + 10, what="prices after it")
-        assert feeder.running()
+        wait_for(lambda: bus.stat()[0] == 0, what="exit code 0 of pxstat")
+        assert bus.subscription(BTC)["state"] == "live"
+        assert any(e["kind"] == "connection" for e in bus.stat()[1]["errors"])
+        check_told(tail.lines())
         feeder.failures = bus.counter("connect_failures")  # more follow when the simulator goes
         return feeder, tail
 
 
+CUT = "ended the connection without a close frame|Connection reset by peer"
+
+
 def test_a_refused_upgrade_is_tried_again(bus):  # noqa: F811
-    check_recovery(bus, "refuse:3")
+    check_recovery(bus, "refuse:3", "cannot connect: Connection refused", pause_s=3)
 
 
 def test_a_server_error_at_the_upgrade_is_tried_again(bus):  # noqa: F811
-    check_recovery(bus, "503")
+    check_recovery(bus, "503", "refused the upgrade: 503 Service Unavailable, try again after 1 s",
+                   pause_s=1)
 
 
 def test_retry_after_is_obeyed(bus):  # noqa: F811
     started = time.monotonic()
-    feeder, _ = check_recovery(bus, "429:2")
+    feeder, _ = check_recovery(bus, "429:2", "refused the upgrade: 429 Too Many Requests", pause_s=2)
     assert time.monotonic() - started >= 2
     assert feeder.failures == 1  # the back-off alone would have made many
 
 
 def test_a_close_right_after_accepting_is_tried_again(bus):  # noqa: F811
-    check_recovery(bus, "close-after-accept")
+    check_recovery(bus, "close-after-accept", CUT)
 
 
-def test_a_frame_that_stops_in_its_middle_is_survived(bus):  # noqa: F811
-    _, tail = check_recovery(bus, "half-frame")
+def test_a_frame_that_stops_in_its_middle_is_survived(bus, tmp_path):  # noqa: F811
+    config = tmp_path / "feeder.ini"
+    config.write_text("[binance]\nsilence_ms = 1000\n")
+    _, tail = check_recovery(bus, "half-frame", "nothing was received for too long", config=config)
     assert all(t["price"] for t in tail.lines() if t["kind"] == "trade")
 
 
 def test_a_close_in_the_middle_of_a_frame_is_survived(bus):  # noqa: F811
-    check_recovery(bus, "close-mid-frame")
+    check_recovery(bus, "close-mid-frame", CUT)
 
 
 def test_a_mute_connection_is_noticed_and_replaced(bus, tmp_path):  # noqa: F811
@@ -166,14 +198,13 @@ def test_a_mute_connection_is_noticed_and_replaced(bus, tmp_path):  # noqa: F811
 def test_an_upgrade_without_an_answer_ends_at_its_deadline(bus, tmp_path):  # noqa: F811
     config = tmp_path / "feeder.ini"
     config.write_text("[bus]\nconnect_ms = 500\n")
-    feeder, _ = check_recovery(bus, "silent-upgrade", config=config)
-    feeder.wait_err("upgrade request was not answered in time")
+    check_recovery(bus, "silent-upgrade", "upgrade request was not answered in time", config=config)
 
 
 def test_a_connection_that_is_accepted_without_a_word_ends_at_its_deadline(bus, tmp_path):  # noqa: F811
     config = tmp_path / "feeder.ini"
     config.write_text("[bus]\nconnect_ms = 500\n")
-    check_recovery(bus, "silent-accept", config=config)
+    check_recovery(bus, "silent-accept", "upgrade request was not answered in time", config=config)
 
 
 def test_a_subscription_without_an_answer_ends_at_its_deadline(bus, tmp_path):  # noqa: F811
@@ -183,7 +214,10 @@ def test_a_subscription_without_an_answer_ends_at_its_deadline(bus, tmp_path):  
         feeder = bus.feeder(BTC, endpoint=f"ws://127.0.0.1:{hole.port}", config=config)
         with hole.accepted() as connection:
             upgrade(connection)
+            asked = time.time()
             feeder.wait_err("subscriptions were not answered in time")
+            measured("subscriptions without an answer",
+                     logged(feeder, "subscriptions were not answered")[0] - asked, 0.5)
 
 
 def test_a_lost_connection_makes_its_symbols_stale_at_once(bus):  # noqa: F811
@@ -251,20 +285,20 @@ def test_sigterm_says_goodbye_to_the_venue_and_exits_0(bus):  # noqa: F811
     assert bus.stat()[0] == 2
 
 
+def upgrade_reply(key):
+    accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
+    return (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+            b"Connection: Upgrade\r\nSec-WebSocket-Accept: " + accept + b"\r\n\r\n")
+
+
 def upgrade(connection, extra=b""):
     """Answer an upgrade request by hand; `extra` goes into the same packet."""
-    import base64
-    import hashlib
     connection.settimeout(10)
     request = b""
     while b"\r\n\r\n" not in request:
         request += connection.recv(4096)
     key = re.search(rb"(?i)sec-websocket-key: *(\S+)", request).group(1)
-    accept = base64.b64encode(
-        hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
-    connection.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
-                       b"Connection: Upgrade\r\nSec-WebSocket-Accept: " + accept + b"\r\n\r\n"
-                       + extra)
+    connection.sendall(upgrade_reply(key) + extra)
 
 
 def text_frame(text):

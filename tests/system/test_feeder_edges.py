@@ -4,10 +4,11 @@ import os
 import re
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import px
-from px import Sim, free_port, run, wait_for
+from px import Sim, free_port, measured, run, wait_for
 from px import bus, certificates  # noqa: F401  (fixtures)
 from test_feeder import BTC, prices
 
@@ -117,7 +118,9 @@ def test_a_segment_that_is_removed_is_said_once_and_feeding_goes_on(bus):  # noq
         tail = bus.tail_process(BTC, wait=True)
         tail.wait_lines(lambda ticks: len(prices(ticks)) > 5)
         bus.segment().unlink()
+        removed = time.monotonic()
         feeder.wait_err("was removed")
+        measured("segment removed", time.monotonic() - removed, 1)
         seen = len(prices(tail.lines()))
         tail.wait_lines(lambda ticks: len(prices(ticks)) > seen + 50, what="prices after it")
         assert feeder.err().count("was removed") == 1

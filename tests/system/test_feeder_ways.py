@@ -1,10 +1,10 @@
 """The ways of the feeder to a venue: through a proxy, from an address, over endpoints in turn."""
 import pytest
 
-from px import Blackhole, Certificates, Sim, free_port, run, wait_for
+from px import Blackhole, Certificates, Sim, free_port, measured, run, wait_for
 from px import bus  # noqa: F401  (fixture)
 from connect_proxy import SILENT, ConnectProxy
-from test_feeder import BTC, prices
+from test_feeder import BTC, logged, prices
 from test_feeder_edges import SLOW
 
 QUICK = {"backoff_min_ms": 5, "backoff_max_ms": 20}
@@ -91,6 +91,8 @@ def test_a_proxy_that_is_silent_has_a_deadline(bus):  # noqa: F811
         feeder = bus.feeder(BTC, endpoint="ws://venue.test", proxy=proxy.url, connect_ms=200,
                             **QUICK)
         feeder.wait_err("the proxy did not answer in time")
+        measured("proxy without an answer", logged(feeder, "the proxy did not answer")[0] -
+                 logged(feeder, "epoch 1")[0], 0.2)
         wait_for(lambda: len(proxy.requests) > 1, what="another attempt")
 
 

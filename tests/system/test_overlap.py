@@ -1,8 +1,12 @@
 """Connections that are about to end are succeeded first; two connections at all times. Every trade is
 published once, in order, and no symbol is stale for a moment."""
+import gzip
+import json
 import signal
 
-from px import Sim, bus, wait_for  # noqa: F401
+import pytest
+
+from px import CAPTURES, Sim, bus, wait_for  # noqa: F401
 
 SYMBOLS = [f"S{i:03d}USDT" for i in range(20)]
 
@@ -86,3 +90,46 @@ def test_the_end_of_the_feeder_ends_both(bus, tmp_path):  # noqa: F811
         wait_for(lambda: len(connections(bus)) == 2, what="both")
         feeder.send(signal.SIGTERM)
         assert feeder.wait() == 0
+
+
+SESSION = "binance_busy_btcusdt"
+FASTER = 60  # 109 messages a second of 346 s become 6,500 of six
+RATE = 5000
+
+
+def recorded(kind):
+    """What the decoder that is not ours found of one kind, in order."""
+    path = CAPTURES / "expected" / f"{SESSION}.expected.jsonl.gz"
+    if not path.exists():
+        pytest.skip(f"no recorded frames in {CAPTURES}")
+    with gzip.open(path, "rt") as lines:
+        return [e for e in map(json.loads, lines) if e["kind"] == kind]
+
+
+def ticks_per_s(ticks):
+    times = [t["recv_ts_ns"] for t in ticks]
+    return len(times) / (max(times) - min(times)) * 1e9
+
+
+@pytest.mark.parametrize("end", ("announced", "of age"))
+def test_planned_ends_in_a_recorded_session_at_speed_lose_no_trade(bus, tmp_path, end):  # noqa: F811
+    want = [e["trade_id"] for e in recorded("trade")]
+    quotes = len(recorded("bbo"))
+    config = tmp_path / "feeder.ini"
+    config.write_text("[binance]\nlife_s = 2\n" if end == "of age" else "")
+    announced = {"fault": "server-shutdown:1"} if end == "announced" else {}
+    with Sim(replay=CAPTURES / f"{SESSION}.jsonl.gz", speed=FASTER, replay_shared=True,
+             **announced) as sim:
+        bus.feeder(config=config, endpoint=sim.url, ring=1 << 17)
+        tail = bus.tail_process("binance:BTCUSDT")
+        wait_for(lambda: bus.counter("ticks_trade") >= len(want) and
+                 bus.counter("ticks_quote") >= quotes, 60, "the whole recording")
+        wait_for(lambda: tail.out().count("\n") >= len(want) + quotes, what="its last ticks")
+        ticks = [t for t in tail.lines() if t["kind"] in ("trade", "quote")]
+        assert [t["trade_id"] for t in ticks if t["kind"] == "trade"] == want
+        assert not [t for t in tail.lines() if t.get("event") in ("gap", "stale", "lost")]
+        assert bus.counter("gaps") == 0 and bus.counter("connects") >= 3
+        assert bus.counter("duplicates") > 0  # they did overlap
+        rate = ticks_per_s(ticks)
+        print(f"{bus.counter('connects')} connections, {rate:.0f} ticks/s")
+        assert rate > RATE / 5

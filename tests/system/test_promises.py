@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import pytest
 
-from px import CAPTURES, Sim, program, run, wait_for
+from px import CAPTURES, Sim, measured, program, run, wait_for
 from px import bus, certificates  # noqa: F401  (fixtures)
 
 BTC, ETH, SOL = "binance:BTCUSDT", "binance:ETHUSDT", "binance:SOLUSDT"
@@ -87,7 +87,7 @@ def test_never_a_silent_stall_when_the_feeder_is_stopped(bus):  # noqa: F811
         feeder.send(signal.SIGSTOP)
         stopped = time.monotonic()
         tail.wait_lines(lambda t: events(t, "stale"), 5, "the reader's own word of the stall")
-        print(f"noticed after {time.monotonic() - stopped:.2f} s")
+        measured("feeder stopped", time.monotonic() - stopped, 1)
         code, stat = bus.stat()
         assert code in (1, 2)
         assert stat["subscriptions"][0]["state"] == "stale", stat["subscriptions"]
@@ -169,8 +169,8 @@ def test_readers_cannot_hurt_when_killed_asleep(bus):  # noqa: F811
         for reader in readers:
             reader.send(signal.SIGKILL)
         killed = time.monotonic()
-        wait_for(lambda: len(bus.stat()[1]["readers"]) == 1, 5, "20 readers gone")
-        print(f"gone after {time.monotonic() - killed:.2f} s")
+        wait_for(lambda: len(bus.stat()[1]["readers"]) == 1, what="20 readers gone")
+        measured("readers killed", time.monotonic() - killed, 1)
         wait_for(lambda: bus.subscription(ETH) is None or bus.subscription(ETH)["readers"] == 0, 5)
         wait_for(lambda: "ethusdt@trade" not in sim_stats(sim)["subscribed"], 30, "unsubscribed upstream")
         assert "btcusdt@trade" in sim_stats(sim)["subscribed"]

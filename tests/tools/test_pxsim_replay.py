@@ -96,6 +96,34 @@ def test_a_slow_client_loses_nothing_of_a_replay(tmp_path):
         s.close()
 
 
+def test_a_shared_replay_is_one_for_all_and_nobody_gets_the_past(tmp_path):
+    lines = frames_file(tmp_path / "r.jsonl", 1500)
+
+    async def until(ws, end):
+        """Frames up to the one that stands last in the file, or `end` of them."""
+        got = []
+        while len(got) < end and lines[-1] not in got[-1:]:
+            got.append(await ws.recv())
+        return got
+
+    async def client(sim):
+        async with websockets.connect(sim.url("/ws/a@trade")) as first:
+            head = await until(first, 100)
+            async with websockets.connect(sim.url()) as second:
+                await ask(second, "SUBSCRIBE", ["b@trade"])
+                start = lines.index(await second.recv())
+                assert start >= 100
+                assert await until(second, 300) == lines[start + 1:start + 301]
+            async with websockets.connect(sim.url("/ws/c@trade")) as third:
+                rest = await until(third, len(lines))
+                assert len(rest) < len(lines) - start - 300 and rest == lines[-len(rest):]
+            assert head + await until(first, len(lines)) == lines
+        async with websockets.connect(sim.url("/ws/d@trade")) as late:
+            await quiet(late)
+    with pxsim("--replay", tmp_path / "r.jsonl", "--replay-shared", "--rate", 1000) as sim:
+        run(client(sim))
+
+
 def test_recorded_frames_arrive_as_they_were_recorded():
     path = Path(os.environ.get("PX_CAPTURES", "")) / "binance.jsonl"
     if not path.is_file():

@@ -213,18 +213,36 @@ static void replay_singly(struct conn *c, size_t due)
     }
 }
 
+/* A shared recording is started by the first that subscribes; whoever comes later gets what comes
+ * after its own subscription, as at the venue, where nobody gets the past. */
+static void replay_start(struct conn *c)
+{
+    struct server *s = c->server;
+    const struct replay *r = &s->replay;
+    c->replay_ns = conn_now(c);
+    if (s->options->replay_shared && s->replay_ns == 0)
+        s->replay_ns = c->replay_ns;
+    if (s->options->replay_shared && c->session.subscribed_ns > s->replay_ns)
+        c->replay_at = replay_due(r, 0, c->session.subscribed_ns - s->replay_ns);
+    if (s->options->replay_shared)
+        c->replay_ns = s->replay_ns;
+    c->out.view_at = c->out.view_end = c->replay_at == 0 ? 0 : r->ends[c->replay_at - 1];
+    conn_note(c, "replay of %zu frames starts", r->count - c->replay_at);
+}
+
 static uint64_t replay_tick(struct conn *c)
 {
     const struct replay *r = &c->server->replay;
     uint64_t now = conn_now(c);
-    if (!c->session.silent || c->session.subscribed_ns == 0 || c->replay_at == r->count)
+    if (!c->session.silent || c->session.subscribed_ns == 0)
         return NEVER;
-    if (c->replay_ns == 0 && now < c->session.subscribed_ns + REPLAY_WAIT_NS)
+    bool runs = c->replay_ns != 0 || c->server->replay_ns != 0;
+    if (!runs && now < c->session.subscribed_ns + REPLAY_WAIT_NS)
         return c->session.subscribed_ns + REPLAY_WAIT_NS;
-    if (c->replay_ns == 0) {
-        c->replay_ns = now;
-        conn_note(c, "replay of %zu frames starts", r->count);
-    }
+    if (c->replay_ns == 0)
+        replay_start(c);
+    if (c->replay_at == r->count)
+        return NEVER;
     size_t due = replay_due(r, c->replay_at, now - c->replay_ns);
     if ((c->faults & faults_of_data()) != 0) {
         replay_singly(c, due);

@@ -18,6 +18,7 @@ enum id {
     PORT,
     RATE,
     REPLAY,
+    REPLAY_SHARED,
     SPEED,
     FAULT,
     FAULT_CONNECTIONS,
@@ -43,6 +44,7 @@ static const struct option table[] = {
     {"port", required_argument, NULL, PORT},
     {"rate", required_argument, NULL, RATE},
     {"replay", required_argument, NULL, REPLAY},
+    {"replay-shared", no_argument, NULL, REPLAY_SHARED},
     {"speed", required_argument, NULL, SPEED},
     {"fault", required_argument, NULL, FAULT},
     {"fault-connections", required_argument, NULL, FAULT_CONNECTIONS},
@@ -80,6 +82,7 @@ static const char help_rest[] =
     "  --seed N                  of the random prices, default 1\n"
     "  --replay FILE             send these frames, one a line (.gz too), instead of random "
     "prices\n"
+    "  --replay-shared           one recording for all: later connections come into its middle\n"
     "  --speed X|max             of the replay, times the recorded speed (or --rate), default 1\n"
     "  --fault NAME[:ARG]        what goes wrong, repeatable; see pxsim(1) for the list\n"
     "  --fault-connections N     faults befall only the first N connections\n"
@@ -259,6 +262,9 @@ static int set(struct options *o, int id, const char *value)
         return set_limits(o, value);
     case RATE:
         return number(value, 0, 1e9, &o->rate) ? -1 : bad("--rate", "is a number from 0 to 1e9");
+    case REPLAY_SHARED:
+        o->replay_shared = true;
+        return -1;
     case VERBOSE:
         o->verbose = true;
         return -1;
@@ -304,6 +310,24 @@ static int find_venue(struct options *o, int argc, char **argv)
     return -1;
 }
 
+/* What goes with what, when all of it is known. */
+static int check(const struct options *o)
+{
+    if (o->venue == NULL)
+        return bad("--venue", "is needed");
+    if (o->port < 0)
+        return bad("--port", "is needed");
+    if ((o->tls_cert == NULL) != (o->tls_key == NULL))
+        return bad("--tls-cert", "goes with --tls-key");
+    if (o->tls_cert != NULL && o->tls_auto != NULL)
+        return bad("--tls-auto", "makes its own certificate: leave --tls-cert out");
+    if (o->replay_shared && o->replay == NULL)
+        return bad("--replay-shared", "goes with --replay");
+    if (o->replay_shared && o->speed == 0)
+        return bad("--replay-shared", "needs a pace: --speed max has no middle to come into");
+    return -1;
+}
+
 int options_parse(struct options *o, int argc, char **argv)
 {
     *o = (struct options){
@@ -328,13 +352,5 @@ int options_parse(struct options *o, int argc, char **argv)
     }
     if (optind < argc)
         return bad(argv[optind], "unexpected argument");
-    if (o->venue == NULL)
-        return bad("--venue", "is needed");
-    if (o->port < 0)
-        return bad("--port", "is needed");
-    if ((o->tls_cert == NULL) != (o->tls_key == NULL))
-        return bad("--tls-cert", "goes with --tls-key");
-    if (o->tls_cert != NULL && o->tls_auto != NULL)
-        return bad("--tls-auto", "makes its own certificate: leave --tls-cert out");
-    return -1;
+    return check(o);
 }

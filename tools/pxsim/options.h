@@ -15,6 +15,7 @@ struct options {
     double rate;
     const char *replay;
     double speed; /* 0: as fast as it goes */
+    bool replay_shared;
     struct faults faults;
     long fault_connections; /* faults befall the first N; -1: all */
     const char *tls_cert, *tls_key, *tls_auto, *tls_ca_out;

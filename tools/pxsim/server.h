@@ -21,6 +21,7 @@ struct server {
     const struct options *options;
     struct hub *hub;
     struct replay replay;
+    uint64_t replay_ns;             /* when a shared one started; 0: it has not */
     struct tls_context *tls;        /* NULL: plain */
     struct tls_context *tls_flawed; /* for connections with a fault in the certificate */
     int epoll, listener, timer, signals;
