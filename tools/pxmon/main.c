@@ -58,11 +58,11 @@ static void publish(struct mon *m, bool all)
     if (file == NULL)
         return;
     if (all)
-        live_state(file, &m->subject, &m->row, &m->restart);
+        live_state(file, &m->subject, &m->row, &m->restart.now);
     else
-        live_restart(file, &m->restart);
+        live_news(file, &m->subject, &m->restart.now);
     if (fclose(file) == 0)
-        web_publish(m->web, text, length);
+        web_publish(m->web, text, length, all);
     free(text);
 }
 
@@ -92,11 +92,11 @@ static void tick(void *owner)
         recorder_add(&m->recorder, &m->row);
         alarm_all(m, now_s);
     }
-    bool news = restart_step(&m->restart, &m->subject, second);
-    if (second)
-        publish(m, true);
-    else if (news)
-        publish(m, false);
+    bool news = restart_step(&m->restart);
+    if (!second)
+        news |= subject_pulse(&m->subject);
+    if (second || news)
+        publish(m, second);
     if (restart_is_running(&m->restart))
         web_soon(m->web, RESTART_LOOK_MS);
 }
@@ -182,6 +182,7 @@ int main(int argc, char **argv)
     if (rc != 0)
         return rc == CLI_INVALID ? CLI_USAGE : rc;
     set_signals();
+    restart_init(&m.restart);
     subject_init(&m.subject, m.options.cli.bus);
     subject_look(&m.subject);
     return cli_finish(run(&m));

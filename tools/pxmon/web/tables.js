@@ -54,16 +54,18 @@ class Table {
     this.filter = make("input", {type: "search", id: `filter-${spec.id}`});
     this.filter.addEventListener("input", () => this.draw());
     this.count = make("span", {id: `count-${spec.id}`, className: "note"});
-    const title = make("h2", {id: `title-${spec.id}`}, spec.title, " ", this.count);
-    const label = make("label", {htmlFor: this.filter.id}, "Filter ", this.filter);
+    const title = make("span", {id: `title-${spec.id}`}, spec.title);
+    const what = make("span", {className: "hidden"}, `${spec.title.toLowerCase()} `);
+    const label = make("label", {htmlFor: this.filter.id}, "Filter ", what, this.filter);
     this.heads = spec.columns.map((column, i) => this.head(column, i));
     this.body = make("tbody");
     const table = make("table", {id: `table-${spec.id}`}, make("thead", {}, make("tr", {}, ...this.heads)), this.body);
     table.setAttribute("aria-labelledby", title.id);
-    const scroll = make("div", {className: "scroll", tabIndex: 0}, table);
+    this.empty = make("p", {className: "note empty"});
+    const scroll = make("div", {className: "scroll", tabIndex: 0}, table, this.empty);
     scroll.setAttribute("role", "region");
     scroll.setAttribute("aria-labelledby", title.id);
-    const section = make("section", {}, make("div", {className: "bar"}, title, label), scroll);
+    const section = make("section", {}, make("div", {className: "bar"}, make("h2", {}, title, " ", this.count), label), scroll);
     section.setAttribute("aria-labelledby", title.id);
     parent.append(section);
   }
@@ -108,6 +110,8 @@ class Table {
     const count = rows.length === this.data.length ? `${rows.length}` : `${rows.length} of ${this.data.length}`;
     if (this.count.textContent !== count)
       this.count.textContent = count;
+    this.empty.hidden = rows.length > 0;
+    this.empty.textContent = this.data.length > 0 ? "nothing of this kind" : "none";
     while (this.body.rows.length > rows.length)
       this.body.deleteRow(-1);
     while (this.body.rows.length < rows.length)
