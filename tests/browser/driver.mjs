@@ -19,6 +19,13 @@ function watch(one) {
   context.on("request", r => seen.requests.push(r.url()));
 }
 
+// Between two pages nothing is known yet.
+function between(error) {
+  if (!String(error).includes("Execution context was destroyed"))
+    throw error;
+  return null;
+}
+
 const methods = {
   async start(options) {
     context = await chromium.launchPersistentContext(profile, {executablePath, args: ARGS, locale: "en-US", ...options});
@@ -27,7 +34,7 @@ const methods = {
     watch(page);
   },
   open: async url => (await page.goto(url)).status(),
-  evaluate: expression => page.evaluate(expression),
+  evaluate: expression => page.evaluate(expression).catch(between),
   click: selector => page.click(selector),
   fill: (selector, text) => page.fill(selector, text),
   press: key => page.keyboard.press(key),

@@ -1,7 +1,7 @@
 // The dashboard: numbers that pxmon sends each second, put into the page. Nothing here is computed that
 // pxstat computes too; texts come from venues and readers and are only ever set as text.
 import {Charts} from "/charts.js";
-import {bytes, duration, grouped} from "/format.js";
+import {bytes, clock, duration, grouped} from "/format.js";
 import {Tables} from "/tables.js";
 
 const $ = id => document.getElementById(id);
@@ -36,7 +36,8 @@ function announce(health) {
 
 // Where the feeder stands still no price is good, whatever pxstat calls it in its first five seconds.
 function showHealth(health, bus) {
-  const now = STANDSTILL.includes(health.state) ? "bad" : LEVELS[health.code];
+  const known = STANDSTILL.includes(health.state) ? "bad" : LEVELS[health.code];
+  const now = known === "good" && BUSY.includes(restart.phase) ? "warn" : known;
   level("health", now);
   document.body.dataset.health = now;
   text("health-word", health.word);
@@ -75,16 +76,17 @@ function showMemory(memory) {
   text("growth-note", growth === null ? "" : memory.trend + (memory.owner ? `: ${memory.owner}` : "") + limit);
 }
 
-function showCards(stat, row) {
+function showCards(stat, row, old) {
   showMemory(stat.memory);
   const stale = stat.subscriptions.filter(s => s.state === "stale" || s.state === "gap").length;
+  level("subscriptions-card", stale > 0 ? "bad" : stat.subscriptions.length > 0 ? "good" : "unknown");
   text("subscriptions", grouped(stat.subscriptions.length));
   text("subscriptions-note", stale === 0 ? "none stale" : `${stale} stale or in gap`);
   const live = stat.connections.filter(c => c.state === "live").length, all = stat.connections.length;
   const open = stat.connections.filter(c => c.breaker === "open").length;
   text("connections", `${live} of ${all} live`);
-  text("connections-note", open === 0 ? "" : `${open} breakers open`);
-  level("connections-card", open > 0 ? "bad" : live < all ? "warn" : all > 0 ? "good" : "unknown");
+  text("connections-note", old ? "as the feeder last said" : open === 0 ? "" : `${open} breakers open`);
+  level("connections-card", old ? "unknown" : open > 0 ? "bad" : live < all ? "warn" : all > 0 ? "good" : "unknown");
   text("feeder-state", stat.feeder.state);
   text("feeder-note", `epoch ${stat.bus.epoch}, pid ${stat.feeder.pid}, up ${duration(stat.feeder.uptime_s * 1000)}`);
   level("feeder-card", ["live", "idle"].includes(stat.feeder.state) ? "good" : "bad");
@@ -98,7 +100,7 @@ function clearCards() {
   for (const id of ["memory-note", "growth-note", "subscriptions-note", "connections-note", "feeder-note", "ticks-note"])
     text(id, "");
   text("feeder-state", "no bus");
-  for (const id of ["growth-card", "connections-card", "feeder-card"])
+  for (const id of ["growth-card", "subscriptions-card", "connections-card", "feeder-card"])
     level(id, "unknown");
 }
 
@@ -146,7 +148,7 @@ function showRestart(now) {
   const next = STEPS.find(([, phase]) => !isReached(now, phase));
   for (const step of STEPS)
     showStep(now, step, step === next && now.phase !== "done");
-  text("restart-time", now.start ? new Date(now.start * 1000).toLocaleTimeString() : "");
+  text("restart-time", now.start ? clock(now.start * 1000) : "");
   text("restart-text", now.text);
   $("restart-text").dataset.level = now.phase === "done" ? "good" : now.phase === "failed" ? "bad" : "";
 }
@@ -187,18 +189,19 @@ function prepareRestart() {
 // -- the stream --
 
 function take(message) {
-  showHealth(message.health, message.bus);
   showRestart(message.restart);
+  showHealth(message.health, message.bus);
   if (!message.columns)
     return; // news between two seconds
   state = message;
   text("bus", message.bus);
+  const old = STANDSTILL.includes(message.health.state);
   const row = Object.fromEntries(message.columns.map((name, i) => [name, message.row[i]]));
   if (message.stat === null)
     clearCards();
   else
-    showCards(message.stat, row);
-  tables.show(message.stat);
+    showCards(message.stat, row, old);
+  tables.show(message.stat, old);
   charts.add(message.columns, message.row);
   enableRestart();
 }

@@ -25,6 +25,10 @@ const TIMES = [
   [1, ":{ss}", `${DAY} ${CLOCK}`, null, `${DAY} ${CLOCK}`, null, `\n${CLOCK}`, null, 1],
 ];
 
+// s; rows are a second apart at least
+const STEPS_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200,
+  86400, 86400 * 2, 86400 * 7, 86400 * 28];
+
 const style = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 // The legend says the newest values, unless somebody points at others.
@@ -107,7 +111,7 @@ export class Charts {
       width, height: 200,
       cursor: {y: false},
       scales: {y: {range: (u, low, high) => [0, high === null || high <= 0 ? 1 : high * 1.1]}},
-      axes: [{...axis, values: TIMES}, {...axis, size: 60}],
+      axes: [{...axis, values: TIMES, incrs: STEPS_S}, {...axis, size: 60}],
       series: [{label: "time", value: "{YYYY}-{MM}-{DD} {HH}:{mm}:{ss}"}, ...chart.series.map(([label], i) => ({
         label, value: show, stroke: style(`--series-${i + 1}`), width: 1.5, points: {show: () => this.rows.length < 3}}))],
     };
