@@ -249,6 +249,8 @@ def test_another_pxmon_on_the_same_port_is_found_and_its_button_works(browser, m
     m.kill()
     b.until_text("#health-word", "UNKNOWN")
     assert b.js("document.querySelector('#restart').disabled")
+    plain = b.js("getComputedStyle(document.querySelector('#growth-card')).backgroundColor")
+    assert b.js("getComputedStyle(document.querySelector('#feeder-card')).backgroundColor") == plain, "nothing is green"
     b.shot("pxmon-away")
     again = mon(feeder.bus, listen=f"127.0.0.1:{m.port}")
     b.until("document.querySelector('#link').textContent === 'live'")
@@ -290,8 +292,9 @@ def test_a_token_over_tls_opens_the_page_and_confirms_a_restart(browser, mon, fe
     b.until_text("#restart-text", "the token is not right")
     assert b.level("#restart-text") == "bad" and stat(feeder.bus)["bus"]["epoch"] == 1
     b.click("#restart")
+    assert b.js("document.activeElement.id") == "restart-token"
     b.fill("#restart-token", TOKEN)
-    b.click("#restart-confirm")
+    b.press("Enter")
     b.until("document.querySelector('#restart-text').dataset.level === 'good'", deadline_s=60)
     assert stat(feeder.bus)["bus"]["epoch"] == 2
     b.open(m.origin)

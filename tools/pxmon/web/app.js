@@ -91,7 +91,7 @@ function showCards(stat, row, old) {
   text("feeder-note", `epoch ${stat.bus.epoch}, pid ${stat.feeder.pid}, up ${duration(stat.feeder.uptime_s * 1000)}`);
   level("feeder-card", ["live", "idle"].includes(stat.feeder.state) ? "good" : "bad");
   text("ticks", row.ticks_per_s === null ? "–" : `${grouped(row.ticks_per_s)}/s`);
-  text("ticks-note", `${grouped(stat.bus.sequence)} in all, heartbeat ${stat.feeder.heartbeat_age_ms} ms ago`);
+  text("ticks-note", `${grouped(stat.bus.sequence)} in all, heartbeat ${duration(stat.feeder.heartbeat_age_ms)} ago`);
 }
 
 function clearCards() {
@@ -180,8 +180,13 @@ function refuse(reason) {
 }
 
 function prepareRestart() {
-  $("dialog-token").hidden = meta("px-restart") !== "token";
-  $("restart").addEventListener("click", () => $("restart-dialog").showModal());
+  $("restart").addEventListener("click", () => {
+    $("dialog-token").hidden = meta("px-restart") !== "token";
+    $("restart-dialog").showModal();
+    if (meta("px-restart") === "token")
+      $("restart-token").focus();
+  });
+  $("restart-token").addEventListener("keydown", event => event.key === "Enter" && sendRestart());
   $("restart-cancel").addEventListener("click", () => $("restart-dialog").close());
   $("restart-confirm").addEventListener("click", sendRestart);
 }
