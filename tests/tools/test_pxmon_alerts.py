@@ -2,6 +2,7 @@
 import http.server
 import json
 import os
+import socket
 import sqlite3
 import ssl
 import subprocess
@@ -21,7 +22,7 @@ class Receiver:
     """A webhook's other end. `statuses`: what to answer, in turn; then 200. `chain`: paths of a
     certificate and its key, for https."""
 
-    def __init__(self, chain=None):
+    def __init__(self, chain=None, family=socket.AF_INET):
         self.got, self.statuses = [], []
         outer = self
 
@@ -37,7 +38,10 @@ class Receiver:
             def log_message(self, *_):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        class Server(http.server.ThreadingHTTPServer):
+            address_family = family
+
+        self.server = Server(("127.0.0.1" if family == socket.AF_INET else "::1", 0), Handler)
         self.port = self.server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}/hook?to=me"
         if chain is not None:
@@ -151,6 +155,20 @@ def test_each_address_of_a_name_is_tried(mon, receiver):  # noqa: F811
     """Nobody listens at the first, ::1."""
     m = mon(bus_name(), "--alert-url", f"http://both-name.test:{receiver.port}/hook", env=SLOW)
     until(lambda: receiver.got, m.said)
+
+
+def test_a_receiver_may_have_an_ipv6_address(mon):  # noqa: F811
+    """Also when pxmon itself listens on an IPv4 one."""
+    try:
+        r = Receiver(family=socket.AF_INET6)
+    except OSError:
+        pytest.skip("there is no ::1 here")
+    try:
+        m = mon(bus_name(), "--alert-url", f"http://[::1]:{r.port}/hook")
+        until(lambda: r.got, m.said)
+        assert r.got[0][1]["Host"] == f"[::1]:{r.port}"
+    finally:
+        r.end()
 
 
 def test_a_name_that_is_not_known_is_said(mon):  # noqa: F811

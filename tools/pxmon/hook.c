@@ -220,11 +220,12 @@ static bool resolve(struct hook *h)
 static void start(lws_sorted_usec_list_t *timer)
 {
     struct hook *h = lws_container_of(timer, struct hook, timer);
-    char path[URL_MAX + 1], host[URL_MAX + 8];
+    char path[URL_MAX + 1], host[URL_MAX + 10];
     if (h->wsi != NULL || h->count == 0 || !resolve(h))
         return;
     snprintf(path, sizeof path, "/%s", h->path);
-    snprintf(host, sizeof host, "%s:%d", h->host, h->port);
+    snprintf(host, sizeof host, strchr(h->host, ':') != NULL ? "[%s]:%d" : "%s:%d", h->host,
+             h->port);
     h->status = 0;
     h->is_asked = true;
     const struct lws_client_connect_info how = {

@@ -459,7 +459,9 @@ int web_open(struct web **out, const struct web_options *options, char error[WEB
     said = error;
     lws_set_log_level(LLL_ERR, say);
     fill_info(&info, web);
+    info.options &= ~(uint64_t)LWS_SERVER_OPTION_DISABLE_IPV6; /* the webhook's matter, not ours */
     web->context = lws_create_context(&info);
+    fill_info(&info, web);
     if (web->context != NULL)
         web->vhost = lws_create_vhost(web->context, &info);
     lws_set_log_level(0, NULL);
