@@ -92,13 +92,16 @@ static bool is_connected(const struct restart_progress *p)
     return p->connections > 0 && p->connections_live == p->connections;
 }
 
-/* All symbols that were live, or what of them trades within a while. */
-static bool is_warm(const struct measure *m, int64_t first_seen_ns)
+/* All connections, and all symbols that were live; or what of them comes within a while. */
+static bool is_warm(const struct restart *r, int64_t first_seen_ns)
 {
+    const struct measure *m = &r->measure;
     if (m->subscribed == 0)
         return true;
-    return m->first_ns != 0 &&
-           (m->refreshed >= m->had_price || cli_now_ns() - first_seen_ns > SETTLE_NS);
+    if (m->first_ns == 0)
+        return false;
+    return (m->refreshed >= m->had_price && is_connected(&r->found)) ||
+           cli_now_ns() - first_seen_ns > SETTLE_NS;
 }
 
 static void await_epoch(struct restart *r)
@@ -115,14 +118,15 @@ static void await_epoch(struct restart *r)
 static void await_prices(struct restart *r)
 {
     int64_t first_seen_ns = 0;
-    while (!is_warm(&r->measure, first_seen_ns) && follow(r)) {
+    while (follow(r)) {
         if (r->found.phase == RESTART_CONNECTING && is_connected(&r->found))
             go(r, RESTART_WARMING, "epoch %llu is connected, its prices are awaited",
                (unsigned long long)r->measure.after.epoch);
         if (first_seen_ns == 0 && r->measure.first_ns != 0)
             first_seen_ns = cli_now_ns();
+        if (is_warm(r, first_seen_ns))
+            break;
     }
-    follow(r); /* for the last of the numbers */
     const struct measure *m = &r->measure;
     unsigned long long epoch = m->after.epoch;
     double seconds = (double)since_start(r) / 1e9;
