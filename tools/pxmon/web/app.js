@@ -79,9 +79,12 @@ function showMemory(memory) {
 function showCards(stat, row, old) {
   showMemory(stat.memory);
   const stale = stat.subscriptions.filter(s => s.state === "stale" || s.state === "gap").length;
-  level("subscriptions-card", stale > 0 ? "bad" : stat.subscriptions.length > 0 ? "good" : "unknown");
+  const carried = stat.subscriptions.filter(s => s.state === "carried").length;
+  level("subscriptions-card",
+    stale > 0 ? "bad" : carried > 0 ? "warn" : stat.subscriptions.length > 0 ? "good" : "unknown");
   text("subscriptions", grouped(stat.subscriptions.length));
-  text("subscriptions-note", stale === 0 ? "none stale" : `${stale} stale or in gap`);
+  text("subscriptions-note",
+    stale > 0 ? `${stale} stale or in gap` : carried > 0 ? `${carried} not refreshed yet` : "none stale");
   const live = stat.connections.filter(c => c.state === "live").length, all = stat.connections.length;
   const open = stat.connections.filter(c => c.breaker === "open").length;
   text("connections", `${live} of ${all} live`);
