@@ -1,5 +1,5 @@
-/* The histogram of receipt to publication of a bus, over all its connections: one line a bucket with
- * its lower bound in ns and the ticks in it. conn_latency BUS */
+/* The histogram of receipt to publication of a bus, over all its connections: one line a bucket
+ * with its lower bound in ns and the ticks in it. conn_latency BUS */
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
