@@ -10,7 +10,7 @@ px_packages_build="build-essential cmake ninja-build pkg-config libwebsockets-de
     zlib1g-dev libsimdjson-dev libinih-dev libncurses-dev libsqlite3-dev libcmocka-dev python3"
 px_packages_test="python3-pytest python3-websockets clang clang-format clang-tidy
     libclang-rt-14-dev mandoc tmux openssl node-ws universal-ctags shellcheck procps
-    prometheus python3-prometheus-client valgrind"
+    prometheus python3-prometheus-client valgrind chromium"
 
 px_die() {
     echo "$(basename -- "$0"): $*" >&2

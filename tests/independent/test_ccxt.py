@@ -1,11 +1,9 @@
 """pxsim as ccxt meets it, which has a client of its own for each exchange. npm brings ccxt into the
 build folder; without npm, Node or a registry there is nothing to run, and the tests are skipped."""
 import contextlib
-import fcntl
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,14 +13,12 @@ import pytest
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tools"))
 
+from npm_parts import node_modules  # noqa: E402
 from pxsim_client import pxsim  # noqa: E402
 
 SOURCE = Path(os.environ.get("PX_SOURCE", HERE.parents[1]))
 WORK = Path(os.environ.get("PX_BUILD", SOURCE / "build")) / "tests" / "independent"
 MODULES = WORK / "node_modules"
-INSTALL = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts",
-           "--omit=optional"]
-INSTALL_S = 300
 UNKNOWN = {"binance_tr"}  # to ccxt
 
 
@@ -31,33 +27,9 @@ def venues():
     return [v for v in re.findall(r"^PXSIM_VENUE\((\w+)\)", lines, re.M) if v not in UNKNOWN]
 
 
-def is_installed():
-    wanted = json.loads((HERE / "package.json").read_text(encoding="utf-8"))["dependencies"]["ccxt"]
-    with contextlib.suppress(FileNotFoundError):
-        found = (MODULES / "ccxt" / "package.json").read_text(encoding="utf-8")
-        return json.loads(found)["version"] == wanted
-    return False
-
-
 @pytest.fixture(scope="module", autouse=True)
 def ccxt():
-    """Installed once, also when several tests begin at the same time."""
-    for program in "node", "npm":
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed")
-    WORK.mkdir(parents=True, exist_ok=True)
-    with open(WORK / "lock", "w", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if is_installed():
-            return
-        shutil.copy(HERE / "package.json", WORK)
-        try:
-            done = subprocess.run(INSTALL, cwd=WORK, capture_output=True, text=True,
-                                  timeout=INSTALL_S, check=False)
-        except subprocess.TimeoutExpired:
-            pytest.skip(f"npm did not install ccxt within {INSTALL_S} s")
-        if done.returncode != 0:
-            pytest.skip(f"npm cannot install ccxt: {done.stderr.strip()}")
+    node_modules(HERE, WORK)
 
 
 @contextlib.contextmanager

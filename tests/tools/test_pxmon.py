@@ -1,5 +1,6 @@
 """pxmon on a real bus: it waits, follows, ends, and refuses what it must not serve."""
 import http.client
+import os
 import signal
 import socket
 
@@ -66,6 +67,12 @@ def test_the_sentence_of_the_judge_is_served(mon, writer):  # noqa: F811
     assert m.ready(503, f"{SYMBOL} is stale").text.startswith("WARNING: ")
     writer.signal(signal.SIGSTOP)
     assert m.ready(503, "is stopped by a signal").text
+
+
+def test_the_feeder_goes_first(mon):  # noqa: F811
+    """On few cores a monitor that has the same priority would hold it up."""
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    assert os.getpriority(os.PRIO_PROCESS, mon(bus_name()).process.pid) == min(own + 10, 19)
 
 
 def test_sigterm_and_sigint_end_it_with_exit_0(mon, writer):  # noqa: F811

@@ -1,22 +1,28 @@
 """Alerts of pxmon: a command that is run and a receiver that is posted to, on real changes of level."""
 import http.server
 import json
+import os
+import socket
 import sqlite3
+import ssl
+import subprocess
 import threading
 
 import pytest
 
-from px_tools import STALE, bus_name, tool, until
+from px_tools import BUILD, STALE, bus_name, tool, until
 from px_tools import writer  # noqa: F401  (fixture)
 from pxmon import mon  # noqa: F401  (fixture)
 
 SYMBOL = "binance:BTCUSDT"
+SLOW = {**os.environ, "LD_PRELOAD": str(BUILD / "tests" / "libslow_names.so")}
 
 
 class Receiver:
-    """A webhook's other end. `statuses`: what to answer, in turn; then 200."""
+    """A webhook's other end. `statuses`: what to answer, in turn; then 200. `chain`: paths of a
+    certificate and its key, for https."""
 
-    def __init__(self):
+    def __init__(self, chain=None, family=socket.AF_INET):
         self.got, self.statuses = [], []
         outer = self
 
@@ -32,8 +38,19 @@ class Receiver:
             def log_message(self, *_):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/hook?to=me"
+        class Server(http.server.ThreadingHTTPServer):
+            address_family = family
+
+        self.server = Server(("127.0.0.1" if family == socket.AF_INET else "::1", 0), Handler)
+        self.port = self.server.server_address[1]
+        self.url = f"http://127.0.0.1:{self.port}/hook?to=me"
+        if chain is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*chain)
+            # the handshake is made by the thread that reads the request, and may fail there
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True,
+                                                     do_handshake_on_connect=False)
+            self.server.handle_error = lambda *_: None
         self.thread = threading.Thread(target=self.server.serve_forever)
         self.thread.start()
 
@@ -113,6 +130,100 @@ def test_a_receiver_that_is_not_there_is_said_and_harms_nothing(mon):  # noqa: F
     m = mon(bus_name(), "--alert-url", "http://127.0.0.1:9/hook")
     until(lambda: "the alert is not taken" in m.said(), m.said, 40)
     assert m.ask("/healthz").status == 200
+
+
+def test_a_name_that_is_resolved_late_holds_nothing_up(mon):  # noqa: F811
+    """The look-up takes longer than this test."""
+    m = mon(bus_name(), "--alert-url", "http://slow-name.test:9/hook", env={**SLOW, "SLOW_NAMES_MS": "60000"})
+    until(lambda: "alert: feeder critical" in m.said(), m.said)
+
+    def row():
+        return json.loads(m.ask("/api/state").text)["row"][0]
+    before = row()
+    until(lambda: row() >= before + 3, "three more rows")
+    assert m.stop() == 0
+
+
+def test_a_name_that_is_resolved_late_is_posted_to_under_its_name(mon, receiver):  # noqa: F811
+    m = mon(bus_name(), "--alert-url", f"http://slow-name.test:{receiver.port}/hook",
+            env={**SLOW, "SLOW_NAMES_MS": "700"})
+    until(lambda: receiver.got, m.said)
+    assert receiver.got[0][1]["Host"] == f"slow-name.test:{receiver.port}"
+
+
+def test_each_address_of_a_name_is_tried(mon, receiver):  # noqa: F811
+    """Nobody listens at the first, ::1."""
+    m = mon(bus_name(), "--alert-url", f"http://both-name.test:{receiver.port}/hook", env=SLOW)
+    until(lambda: receiver.got, m.said)
+
+
+def test_a_receiver_may_have_an_ipv6_address(mon):  # noqa: F811
+    """Also when pxmon itself listens on an IPv4 one."""
+    try:
+        r = Receiver(family=socket.AF_INET6)
+    except OSError:
+        pytest.skip("there is no ::1 here")
+    try:
+        m = mon(bus_name(), "--alert-url", f"http://[::1]:{r.port}/hook")
+        until(lambda: r.got, m.said)
+        assert r.got[0][1]["Host"] == f"[::1]:{r.port}"
+    finally:
+        r.end()
+
+
+def test_a_name_that_is_not_known_is_said(mon):  # noqa: F811
+    m = mon(bus_name(), "--alert-url", "http://fails-always.test:9/hook", env=SLOW)
+    until(lambda: "the alert is not taken: its name cannot be resolved: " in m.said(), m.said, 40)
+
+
+@pytest.fixture
+def issue(tmp_path):
+    """Make a certificate for a name, signed by the authority of this test or by itself."""
+    def openssl(*args):
+        subprocess.run(["openssl", *map(str, args)], check=True, capture_output=True)
+
+    def make(name, signed=True):
+        key, cert = tmp_path / f"{name}.key", tmp_path / f"{name}.pem"
+        by = ["-CA", tmp_path / "ca.pem", "-CAkey", tmp_path / "ca.key"] if signed else []
+        openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}",
+                "-addext", f"subjectAltName=DNS:{name}", "-addext", "basicConstraints=critical,CA:FALSE",
+                "-keyout", key, "-out", cert, *by)
+        return cert, key
+
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=authority of a test",
+            "-keyout", tmp_path / "ca.key", "-out", tmp_path / "ca.pem")
+    make.trust = {**os.environ, "SSL_CERT_FILE": str(tmp_path / "ca.pem")}
+    return make
+
+
+@pytest.fixture
+def secure_receiver():
+    made = []
+
+    def make(chain):
+        made.append(Receiver(chain))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.end()
+
+
+def test_a_receiver_with_a_certificate_of_a_trusted_authority_is_told(mon, secure_receiver, issue):  # noqa: F811
+    r = secure_receiver(issue("localhost"))
+    m = mon(bus_name(), "--alert-url", f"https://localhost:{r.port}/hook", env=issue.trust)
+    until(lambda: r.got, m.said)
+    assert r.kinds() == [("feeder", "critical")] and "not taken" not in m.said()
+
+
+@pytest.mark.parametrize("name, signed, words", [
+    ("other.example", True, "hostname mismatch"), ("localhost", False, "self")])
+def test_a_receiver_that_cannot_prove_its_name_is_told_nothing(mon, secure_receiver, issue, name, signed, words):  # noqa: F811
+    r = secure_receiver(issue(name, signed))
+    m = mon(bus_name(), "--alert-url", f"https://localhost:{r.port}/hook", env=issue.trust)
+    until(lambda: "the alert is not taken: " in m.said(), m.said, 40)
+    said = next(x for x in m.lines() if "the alert is not taken: " in x)
+    assert words in said.lower() and r.got == [], said
 
 
 def test_a_command_that_fails_is_said(mon):  # noqa: F811

@@ -265,8 +265,29 @@ def test_a_restart_shows_its_progress_until_prices_flow(mon, feeder):  # noqa: F
     done = phase(m)
     assert done["phase"] == "done" and "prices flow in epoch" in done["text"]
     assert (done["epoch_before"], done["epoch"]) == (before, before + 1)
+    order = ["asked", "down", "connecting", "warming", "done"]
+    assert list(done["at_ms"]) == order
+    assert sorted(done["at_ms"].values()) == list(done["at_ms"].values())
+    assert done["symbols_live"] == done["symbols"] > 0
+    assert done["connections_live"] == done["connections"] > 0
+    assert 0 < done["blackout_ms"] and f"blackout {done['blackout_ms']:.1f} ms" in done["text"]
     assert stat(feeder.bus)["bus"]["epoch"] == before + 1
     assert "restart from the browser" in m.said()
+
+
+def test_a_restart_that_takes_its_time_is_followed_between_two_seconds(mon, feeder):  # noqa: F811
+    """Exchanges that do not answer keep it where one can look at it."""
+    m = mon(feeder.bus)
+    m.ready(200)
+    feeder.signal_exchanges(signal.SIGSTOP)
+    assert ask_restart(m, meta(page(m).text, "px-secret")).status == 202
+    until(lambda: phase(m)["phase"] == "connecting", lambda: str(phase(m)))
+    news = until(lambda: [x for x in live(m, 4) if "stat" not in x], "a message between two seconds")
+    for message in news:
+        assert message["restart"]["phase"] == "connecting" and message["health"]["word"]
+        assert message["restart"]["connections_live"] == message["restart"]["symbols_live"] == 0
+    feeder.signal_exchanges(signal.SIGCONT)
+    until(lambda: phase(m)["phase"] == "done", lambda: str(phase(m)), 60)
 
 
 def test_browsers_are_let_say_their_origin(mon):  # noqa: F811

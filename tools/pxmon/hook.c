@@ -1,16 +1,20 @@
-/* See hook.h. A name is resolved inside libwebsockets, which blocks the loop: a URL with an
- * address, or a name that /etc/hosts knows, does not. */
+/* See hook.h. libwebsockets would resolve a name on the loop and block it: it is given addresses,
+ * and the name for the Host header and for the certificate. */
 #include "hook.h"
 
 #include <errno.h>
+#include <netdb.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <libwebsockets.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
 
 #include "cli.h"
+#include "lookup.h"
 
 #define QUEUE_MAX 16
 #define BODY_MAX  2048
@@ -18,16 +22,23 @@
 #define TRIES     3
 #define RETRY_MS  2000
 #define TIMEOUT_S 10
+#define LOOK_MS   50 /* between two looks at a name that is looked up */
 
 struct hook {
     struct lws_context *context;
     struct lws_vhost *vhost;
     struct lws *wsi; /* the request under way, NULL none */
+    bool is_asked;   /* a request was begun and did not end yet */
     lws_sorted_usec_list_t timer;
     char url[URL_MAX], parts[URL_MAX];
     const char *scheme, *host, *path;
     int port;
     unsigned tries, status;
+    struct lookup
+        *lookup; /* under way, NULL none; a try that waits too long leaves it to the next */
+    unsigned waited_ms;
+    struct lookup_answer addresses;
+    size_t address; /* the one that is tried */
     size_t count;
     struct {
         size_t length;
@@ -73,12 +84,18 @@ static void drop_first(struct hook *h)
     h->tries = 0;
 }
 
-/* The request is over, well or not: the next, or the same again. */
+/* The request is over, well or not: the next, or the same again, at the next address at once. */
 static void finish(struct hook *h, const char *reason)
 {
     h->wsi = NULL;
+    h->is_asked = false;
     if (h->count == 0)
         return;
+    if (h->status == 0 && ++h->address < h->addresses.count) {
+        later(h, 1);
+        return;
+    }
+    h->addresses.count = 0;
     if (h->status >= 200 && h->status < 300) {
         drop_first(h);
     } else if (++h->tries == TRIES) {
@@ -126,6 +143,16 @@ static int read_away(struct lws *wsi)
     return lws_http_client_read(wsi, &p, &length) < 0 ? -1 : 0;
 }
 
+/* libwebsockets has no words for what it found wrong with a certificate. */
+static const char *why_not(struct lws *wsi, const char *said)
+{
+    SSL *ssl = lws_get_ssl(wsi);
+    long found = ssl != NULL ? SSL_get_verify_result(ssl) : X509_V_OK;
+    if (found != X509_V_OK)
+        return X509_verify_cert_error_string(found);
+    return said != NULL ? said : "no connection";
+}
+
 static int on_hook(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                    size_t len)
 {
@@ -149,7 +176,7 @@ static int on_hook(struct lws *wsi, enum lws_callback_reasons reason, void *user
         return -1; /* one connection, one message */
     case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
         lws_set_opaque_user_data(wsi, NULL);
-        finish(h, in != NULL ? (const char *)in : "no connection");
+        finish(h, why_not(wsi, in));
         return 0;
     case LWS_CALLBACK_CLOSED_CLIENT_HTTP:
         lws_set_opaque_user_data(wsi, NULL);
@@ -160,19 +187,51 @@ static int on_hook(struct lws *wsi, enum lws_callback_reasons reason, void *user
     }
 }
 
+/* True when addresses are there; else it goes on by itself. */
+static bool resolve(struct hook *h)
+{
+    char reason[128];
+    if (h->addresses.count > 0)
+        return true;
+    if (h->lookup == NULL && (h->lookup = lookup_start(h->host)) == NULL) {
+        finish(h, "no thread to resolve its name with");
+        return false;
+    }
+    if (lookup_take(h->lookup, &h->addresses)) {
+        lookup_drop(h->lookup);
+        h->lookup = NULL;
+        h->waited_ms = 0;
+        h->address = 0;
+        if (h->addresses.error == 0)
+            return true;
+        snprintf(reason, sizeof reason, "its name cannot be resolved: %s",
+                 gai_strerror(h->addresses.error));
+        finish(h, reason);
+    } else if (h->waited_ms >= TIMEOUT_S * 1000) {
+        h->waited_ms = 0;
+        finish(h, "its name is not resolved in time");
+    } else {
+        h->waited_ms += LOOK_MS;
+        later(h, LOOK_MS);
+    }
+    return false;
+}
+
 static void start(lws_sorted_usec_list_t *timer)
 {
     struct hook *h = lws_container_of(timer, struct hook, timer);
-    char path[URL_MAX + 1], host[URL_MAX + 8];
-    if (h->wsi != NULL || h->count == 0)
+    char path[URL_MAX + 1], host[URL_MAX + 10];
+    if (h->wsi != NULL || h->count == 0 || !resolve(h))
         return;
     snprintf(path, sizeof path, "/%s", h->path);
-    snprintf(host, sizeof host, "%s:%d", h->host, h->port);
+    snprintf(host, sizeof host, strchr(h->host, ':') != NULL ? "[%s]:%d" : "%s:%d", h->host,
+             h->port);
     h->status = 0;
+    h->is_asked = true;
     const struct lws_client_connect_info how = {
         .context = h->context,
         .vhost = h->vhost,
-        .address = h->host,
+        .address = h->addresses.address[h->address],
         .host = host,
         .port = h->port,
         .path = path,
@@ -182,8 +241,9 @@ static void start(lws_sorted_usec_list_t *timer)
         .opaque_user_data = h,
         .pwsi = &h->wsi,
     };
-    /* where it fails at once, the callback has been told already */
-    lws_client_connect_via_info(&how);
+    /* where it fails at once, the callback may have been told, or not */
+    if (lws_client_connect_via_info(&how) == NULL && h->is_asked)
+        finish(h, "no connection can be made to it");
 }
 
 void hook_post(struct hook *h, const char *body, size_t length)
@@ -235,6 +295,8 @@ void hook_stop(struct hook *h)
     if (h == NULL)
         return;
     lws_sul_cancel(&h->timer);
+    lookup_drop(h->lookup);
+    h->lookup = NULL;
     if (h->wsi != NULL)
         lws_set_opaque_user_data(h->wsi, NULL);
 }

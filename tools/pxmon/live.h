@@ -11,9 +11,9 @@
 /* One object: bus, health, row of the history, restart, and what pxstat --json prints (null without
  * a bus). */
 void live_state(FILE *file, const struct subject *s, const struct history_row *row,
-                const struct restart *restart);
+                const struct restart_progress *restart);
 
-/* One object with nothing but the restart, for between two seconds. */
-void live_restart(FILE *file, const struct restart *restart);
+/* One object with bus, health and restart only, for between two seconds. */
+void live_news(FILE *file, const struct subject *s, const struct restart_progress *restart);
 
 #endif

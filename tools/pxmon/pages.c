@@ -106,7 +106,7 @@ static void state(struct site *site, const struct web_request *in, struct web_re
     (void)in;
     if (file == NULL)
         return;
-    live_state(file, site->subject, site->row, site->restart);
+    live_state(file, site->subject, site->row, &site->restart->now);
     end_stream(file, out, text_json);
 }
 

@@ -8,6 +8,8 @@
 
 #include "cli.h"
 
+#define BEAT_NS INT64_C(1000000000) /* after which a heartbeat is missed, as judge() has it */
+
 /* 0 where there is no file. */
 static ino_t inode_of(const char *bus)
 {
@@ -79,6 +81,28 @@ static int take(struct subject *s)
     return 0;
 }
 
+/* Whether that differs from what it was. */
+static bool feel_pulse(struct subject *s, const struct px_bus_info *info)
+{
+    bool beats = info->state == PX_STATE_LIVE && info->heartbeat_age_ns < BEAT_NS;
+    bool news = beats != s->beats || info->epoch != s->epoch;
+    s->beats = beats;
+    s->epoch = info->epoch;
+    return news;
+}
+
+bool subject_pulse(struct subject *s)
+{
+    struct px_bus_info info;
+    struct snapshot moment;
+    if (s->bus == NULL || px_bus_info(s->bus, &info) < 0 || !feel_pulse(s, &info) ||
+        snapshot_take(&moment, s->bus) < 0)
+        return false;
+    judge(&moment, &s->health);
+    snapshot_free(&moment);
+    return true;
+}
+
 void subject_look(struct subject *s)
 {
     bool was_absent = s->bus == NULL;
@@ -97,6 +121,7 @@ void subject_look(struct subject *s)
         be_absent(s, px_strerror(rc));
         return;
     }
+    feel_pulse(s, &s->now.bus);
     judge(&s->now, &s->health);
     if (was_absent)
         cli_error(0, s->name, "the bus is there, epoch %llu: %s",

@@ -1,5 +1,5 @@
 /* The bus that is watched: attached as a plain reader, found again when it was removed, looked at
- * once a second. */
+ * once a second, and at its heartbeat more often. */
 #ifndef PX_TOOLS_PXMON_SUBJECT_H
 #define PX_TOOLS_PXMON_SUBJECT_H
 
@@ -15,7 +15,10 @@ struct subject {
     ino_t inode; /* of the segment that `bus` was attached to */
     bool has_now, has_before;
     struct snapshot now, before; /* the last two looks at one attachment */
-    struct health health;        /* of `now`; HEALTH_UNKNOWN without a bus, state "absent" */
+    struct health health;        /* of the last look or pulse; HEALTH_UNKNOWN without a bus, state
+                                    "absent" */
+    bool beats;                  /* the feeder gave a sign of life within a second */
+    uint64_t epoch;
 };
 
 void subject_init(struct subject *s, const char *name);
@@ -23,6 +26,10 @@ void subject_init(struct subject *s, const char *name);
 /* Look now. Afterwards `health` is right, and `now` if has_now. Says on stderr when the bus came
  * and when it went. Never blocks. */
 void subject_look(struct subject *s);
+
+/* Between two looks: has the feeder stopped to give signs of life, or begun to, or begun anew? Then
+ * `health` is judged anew, and true returned; `now` stays, so that looks are a second apart. */
+bool subject_pulse(struct subject *s);
 
 void subject_free(struct subject *s);
 

@@ -21,8 +21,9 @@
 #define BODY_SECONDS    20 /* for a whole response to be taken */
 #define IDLE_SECONDS    30 /* of a connection that asks for nothing more */
 #define CHUNK_BYTES     16384
-#define SEND_BYTES      131072 /* that the kernel holds for a client */
-#define BEHIND_MAX      5      /* texts that a client of the live stream may miss in a row */
+#define SEND_BYTES      131072     /* that the kernel holds for a client */
+#define QUARTER_NS      250000000L /* between two ticks */
+#define BEHIND_US       5000000    /* that a client of the live stream may leave a text waiting */
 
 /* One response on its way, or one client of the live stream. */
 struct session {
@@ -31,9 +32,16 @@ struct session {
     const char *bytes;
     char *owned;
     size_t length, sent;
-    bool close; /* when it was sent */
-    unsigned behind;
-    uint64_t seen;
+    bool close;       /* when it was sent */
+    lws_usec_t waits; /* since when a text waits for it, 0 none does */
+    uint64_t seen;    /* number of the last text that it got */
+};
+
+/* What the live stream sends: made once for all clients. */
+struct text {
+    unsigned char *bytes; /* LWS_PRE, then the text */
+    size_t length, room;
+    uint64_t number; /* in order of publication, 0 none yet */
 };
 
 struct web {
@@ -43,9 +51,8 @@ struct web {
     lws_sorted_usec_list_t timer;
     struct session *live;
     unsigned live_count, connections;
-    unsigned char *text; /* LWS_PRE bytes, then the newest text */
-    size_t text_length, text_room;
-    uint64_t text_number;
+    struct text whole, news;
+    uint64_t last_number;
     char error[WEB_ERROR_MAX];
 };
 
@@ -250,7 +257,7 @@ static void join(struct web *web, struct lws *wsi, struct session *s)
     s->next = web->live;
     web->live = s;
     web->live_count++;
-    if (web->text_length > 0)
+    if (web->whole.number > 0)
         lws_callback_on_writable(wsi);
 }
 
@@ -264,14 +271,26 @@ static void leave(struct web *web, struct session *s)
         }
 }
 
+/* The newest whole state first, then what is newer than that. */
+static const struct text *due(const struct web *web, const struct session *s)
+{
+    if (web->whole.number > s->seen)
+        return &web->whole;
+    return web->news.number > s->seen ? &web->news : NULL;
+}
+
 static int send_text(struct web *web, struct lws *wsi, struct session *s)
 {
-    s->behind = 0;
-    if (s->seen == web->text_number || web->text_length == 0)
+    const struct text *text = due(web, s);
+    s->waits = 0;
+    if (text == NULL)
         return 0;
-    s->seen = web->text_number;
-    int n = lws_write(wsi, web->text + LWS_PRE, web->text_length, LWS_WRITE_TEXT);
-    return n < (int)web->text_length ? -1 : 0;
+    s->seen = text->number;
+    if (lws_write(wsi, text->bytes + LWS_PRE, text->length, LWS_WRITE_TEXT) < (int)text->length)
+        return -1;
+    if (due(web, s) != NULL)
+        lws_callback_on_writable(wsi);
+    return 0;
 }
 
 static int on_live(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
@@ -299,20 +318,24 @@ static int on_live(struct lws *wsi, enum lws_callback_reasons reason, void *user
     }
 }
 
-void web_publish(struct web *web, const char *text, size_t length)
+void web_publish(struct web *web, const char *bytes, size_t length, bool whole)
 {
-    if (length > web->text_room) {
-        unsigned char *more = realloc(web->text, LWS_PRE + length);
+    struct text *text = whole ? &web->whole : &web->news;
+    lws_usec_t now = lws_now_usecs();
+    if (length > text->room) {
+        unsigned char *more = realloc(text->bytes, LWS_PRE + length);
         if (more == NULL)
             return; /* the next one, perhaps */
-        web->text = more;
-        web->text_room = length;
+        text->bytes = more;
+        text->room = length;
     }
-    memcpy(web->text + LWS_PRE, text, length);
-    web->text_length = length;
-    web->text_number++;
+    memcpy(text->bytes + LWS_PRE, bytes, length);
+    text->length = length;
+    text->number = ++web->last_number;
     for (struct session *s = web->live; s != NULL; s = s->next) {
-        if (++s->behind > BEHIND_MAX)
+        if (s->waits == 0)
+            s->waits = now;
+        if (now - s->waits > BEHIND_US)
             lws_set_timeout(s->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
         else
             lws_callback_on_writable(s->wsi);
@@ -326,8 +349,8 @@ static void on_timer(lws_sorted_usec_list_t *timer)
     struct web *web = lws_container_of(timer, struct web, timer);
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    lws_sul_schedule(web->context, 0, &web->timer, on_timer,
-                     (1000000000 - now.tv_nsec) / 1000 + 1000);
+    long left_ns = QUARTER_NS - now.tv_nsec % QUARTER_NS;
+    lws_sul_schedule(web->context, 0, &web->timer, on_timer, left_ns / 1000 + 1000);
     web->options.tick(web->options.owner);
 }
 
@@ -436,7 +459,9 @@ int web_open(struct web **out, const struct web_options *options, char error[WEB
     said = error;
     lws_set_log_level(LLL_ERR, say);
     fill_info(&info, web);
+    info.options &= ~(uint64_t)LWS_SERVER_OPTION_DISABLE_IPV6; /* the webhook's matter, not ours */
     web->context = lws_create_context(&info);
+    fill_info(&info, web);
     if (web->context != NULL)
         web->vhost = lws_create_vhost(web->context, &info);
     lws_set_log_level(0, NULL);
@@ -455,7 +480,8 @@ void web_free(struct web *web)
         return;
     if (web->context != NULL)
         lws_context_destroy(web->context);
-    free(web->text);
+    free(web->whole.bytes);
+    free(web->news.bytes);
     free(web);
 }
 

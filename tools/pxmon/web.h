@@ -48,7 +48,7 @@ struct web_options {
     /* May this client have the live stream? 0, or the status that refuses it. */
     unsigned (*admit)(void *site, const struct web_request *in);
     void *owner;
-    void (*tick)(void *owner); /* called at each full second, and see web_soon() */
+    void (*tick)(void *owner); /* called at each full quarter of a second, and see web_soon() */
 };
 
 struct web;
@@ -65,11 +65,12 @@ int web_port(const struct web *web);
 /* Until *stop is set. Returns 0, or -EIO when the loop fails. */
 int web_run(struct web *web, const volatile sig_atomic_t *stop);
 
-/* Send `text` to every client of the live stream; it is copied. A client that is not ready gets the
- * newest one only, and is dropped when it stays behind. */
-void web_publish(struct web *web, const char *text, size_t length);
+/* Send a text to every client of the live stream; it is copied. `whole`: it says everything, a new
+ * client begins with it; else it is news about the last whole one. A client that is not ready gets
+ * the newest only, and is dropped when it stays behind. */
+void web_publish(struct web *web, const char *text, size_t length, bool whole);
 
-/* Let tick() come in `ms` already, instead of at the next full second. */
+/* Let tick() come in `ms` already, instead of at the next full quarter. */
 void web_soon(struct web *web, unsigned ms);
 
 /* Clients of the live stream, and connections of any kind. */

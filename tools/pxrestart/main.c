@@ -144,13 +144,6 @@ static int run(struct restart *r)
     return rc;
 }
 
-static double blackout_ms(const struct measure *m)
-{
-    if (m->first_ns == 0 || m->last_ns == 0)
-        return (double)NAN;
-    return m->first_ns > m->last_ns ? (double)(m->first_ns - m->last_ns) / 1e6 : 0.0;
-}
-
 /* A sum is known only if we ourselves saw everything. */
 static int loss_known(const struct measure *m)
 {
@@ -183,7 +176,7 @@ static void print_json(const struct restart *r, int ok)
     put_bytes(&out, "pid_after", m->restarted ? m->after.pid : -1);
     put_bytes(&out, "rss_before_bytes", m->rss_before);
     put_bytes(&out, "rss_after_bytes", m->rss_after);
-    jout_fixed(&out, "blackout_ms", blackout_ms(m), 1);
+    jout_fixed(&out, "blackout_ms", measure_blackout_ms(m), 1);
     if (loss_known(m))
         jout_unsigned(&out, "ticks_lost", m->gap_ticks);
     else
@@ -223,7 +216,7 @@ static void print_loss(const struct measure *m)
 static void print_text(const struct restart *r)
 {
     const struct measure *m = &r->m;
-    double blackout = blackout_ms(m);
+    double blackout = measure_blackout_ms(m);
     printf("bus %s   epoch %llu -> %llu, pid %d -> %d%s, took %.0f ms\n", m->before.bus,
            (unsigned long long)m->before.epoch, (unsigned long long)m->after.epoch,
            (int)m->before.pid, (int)m->after.pid, r->killed ? " (killed)" : "",

@@ -2,6 +2,7 @@
 #include "measure.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -133,4 +134,11 @@ int measure_memory(struct measure *m)
         return 0;
     m->rss_after = (int64_t)sample.rss_bytes;
     return 1;
+}
+
+double measure_blackout_ms(const struct measure *m)
+{
+    if (m->first_ns == 0 || m->last_ns == 0)
+        return (double)NAN;
+    return m->first_ns > m->last_ns ? (double)(m->first_ns - m->last_ns) / 1e6 : 0.0;
 }

@@ -1,4 +1,5 @@
-/* What a restart costs, measured as a reader sees it: from the ticks on the bus. */
+/* What a restart costs, measured as a reader sees it: from the ticks on the bus. One restart at a
+ * time in a process. */
 #ifndef PX_TOOLS_PXRESTART_MEASURE_H
 #define PX_TOOLS_PXRESTART_MEASURE_H
 
@@ -29,5 +30,8 @@ void measure_step(struct measure *m, int64_t end_ns);
 
 /* Look for a sample of memory that the new feeder took. 1 found. */
 int measure_memory(struct measure *m);
+
+/* ms from the last price received before to the first after; NAN while one of them is not known. */
+double measure_blackout_ms(const struct measure *m);
 
 #endif

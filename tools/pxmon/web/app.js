@@ -1,18 +1,20 @@
 // The dashboard: numbers that pxmon sends each second, put into the page. Nothing here is computed that
 // pxstat computes too; texts come from venues and readers and are only ever set as text.
 import {Charts} from "/charts.js";
-import {bytes, duration, grouped} from "/format.js";
+import {bytes, clock, duration, grouped} from "/format.js";
 import {Tables} from "/tables.js";
 
 const $ = id => document.getElementById(id);
-const meta = name => document.querySelector(`meta[name="${name}"]`).content;
+const metaOf = (page, name) => page.querySelector(`meta[name="${name}"]`);
+const meta = name => metaOf(document, name).content;
 const LEVELS = ["good", "warn", "bad", "bad"];
+const STANDSTILL = ["stalled", "gone", "closed", "retired", "absent"];
 const RETRY_MS = [500, 1000, 2000, 5000];
 const SILENT_MS = 5000;
 
 const charts = new Charts();
 const tables = new Tables($("tables"));
-let state = null, restart = {phase: "idle"}, announced = "", tries = 0, lastMessage = 0, socket = null;
+let state = null, restart = {phase: "idle"}, refusal = null, announced = "", tries = 0, lastMessage = 0, socket = null;
 
 function text(id, value) {
   const element = $(id);
@@ -32,12 +34,28 @@ function announce(health) {
   announced = now;
 }
 
-function showHealth(health) {
-  level("health", LEVELS[health.code]);
+// Where the feeder stands still no price is good, whatever pxstat calls it in its first five seconds.
+function showHealth(health, bus) {
+  const known = STANDSTILL.includes(health.state) ? "bad" : LEVELS[health.code];
+  const now = known === "good" && BUSY.includes(restart.phase) ? "warn" : known;
+  level("health", now);
+  document.body.dataset.health = now;
   text("health-word", health.word);
   text("health-text", health.text);
-  document.title = `${health.word} – px ${state.bus}`;
+  document.title = `${health.word} – px ${bus}`;
   announce(health);
+}
+
+function showNoLink() {
+  text("link", "pxmon does not answer");
+  level("link", "bad");
+  level("health", "unknown");
+  document.body.dataset.health = "unknown";
+  text("health-word", "UNKNOWN");
+  text("health-text", "pxmon does not answer, these numbers are old");
+  document.title = "UNKNOWN – px";
+  state = null;
+  enableRestart();
 }
 
 function growthLevel(memory) {
@@ -58,21 +76,25 @@ function showMemory(memory) {
   text("growth-note", growth === null ? "" : memory.trend + (memory.owner ? `: ${memory.owner}` : "") + limit);
 }
 
-function showCards(stat, row) {
+function showCards(stat, row, old) {
   showMemory(stat.memory);
   const stale = stat.subscriptions.filter(s => s.state === "stale" || s.state === "gap").length;
+  const carried = stat.subscriptions.filter(s => s.state === "carried").length;
+  level("subscriptions-card",
+    stale > 0 ? "bad" : carried > 0 ? "warn" : stat.subscriptions.length > 0 ? "good" : "unknown");
   text("subscriptions", grouped(stat.subscriptions.length));
-  text("subscriptions-note", stale === 0 ? "none stale" : `${stale} stale or in gap`);
+  text("subscriptions-note",
+    stale > 0 ? `${stale} stale or in gap` : carried > 0 ? `${carried} not refreshed yet` : "none stale");
   const live = stat.connections.filter(c => c.state === "live").length, all = stat.connections.length;
   const open = stat.connections.filter(c => c.breaker === "open").length;
   text("connections", `${live} of ${all} live`);
-  text("connections-note", open === 0 ? "" : `${open} breakers open`);
-  level("connections-card", open > 0 ? "bad" : live < all ? "warn" : all > 0 ? "good" : "unknown");
+  text("connections-note", old ? "as the feeder last said" : open === 0 ? "" : `${open} breakers open`);
+  level("connections-card", old ? "unknown" : open > 0 ? "bad" : live < all ? "warn" : all > 0 ? "good" : "unknown");
   text("feeder-state", stat.feeder.state);
   text("feeder-note", `epoch ${stat.bus.epoch}, pid ${stat.feeder.pid}, up ${duration(stat.feeder.uptime_s * 1000)}`);
   level("feeder-card", ["live", "idle"].includes(stat.feeder.state) ? "good" : "bad");
   text("ticks", row.ticks_per_s === null ? "–" : `${grouped(row.ticks_per_s)}/s`);
-  text("ticks-note", `${grouped(stat.bus.sequence)} in all, heartbeat ${stat.feeder.heartbeat_age_ms} ms ago`);
+  text("ticks-note", `${grouped(stat.bus.sequence)} in all, heartbeat ${duration(stat.feeder.heartbeat_age_ms)} ago`);
 }
 
 function clearCards() {
@@ -81,34 +103,61 @@ function clearCards() {
   for (const id of ["memory-note", "growth-note", "subscriptions-note", "connections-note", "feeder-note", "ticks-note"])
     text(id, "");
   text("feeder-state", "no bus");
-  for (const id of ["growth-card", "connections-card", "feeder-card"])
+  for (const id of ["growth-card", "subscriptions-card", "connections-card", "feeder-card"])
     level(id, "unknown");
 }
 
 // -- restart --
 
-const STEPS = ["asked", "waiting", "warming"];
+// [step, the phase that begins when it is reached, what it says]
+const STEPS = [
+  ["asked", "asked", () => "asked"],
+  ["down", "down", () => "feeder down"],
+  ["epoch", "connecting", r => r.epoch > r.epoch_before ? `epoch ${r.epoch}` : "new epoch"],
+  ["connections", "warming", r => `connections${ofAll(r.connections_live, r.connections)}`],
+  ["symbols", "done", r => `symbols${ofAll(r.symbols_live, r.symbols)}`],
+];
+const BUSY = ["asked", "down", "connecting", "warming"];
+
+function ofAll(live, all) {
+  return all > 0 ? ` ${live} of ${all} live` : "";
+}
+
+function isReached(now, phase) {
+  return now.at_ms?.[phase] !== undefined;
+}
+
+function showStep(now, [step, phase, words], current) {
+  const item = $(`step-${step}`), reached = isReached(now, phase);
+  text(`step-${step}`, words(now) + (reached ? `, ${duration(now.at_ms[phase])}` : ""));
+  item.dataset.level = reached ? "good" : current && now.phase === "failed" ? "bad" : "";
+  if (current)
+    item.setAttribute("aria-current", "step");
+  else
+    item.removeAttribute("aria-current");
+}
 
 function showRestart(now) {
-  if (now.phase !== "idle")
-    $("restart-progress").hidden = false;
+  if (BUSY.includes(now.phase))
+    refusal = null;
+  if (refusal !== null)
+    now = {phase: "failed", text: refusal};
   restart = now;
-  const at = STEPS.indexOf(now.phase);
-  STEPS.forEach((step, i) => {
-    const done = now.phase === "done" || (at >= 0 && i < at);
-    $(`step-${step}`).dataset.level = done ? "good" : "";
-    if (i === at)
-      $(`step-${step}`).setAttribute("aria-current", "step");
-    else
-      $(`step-${step}`).removeAttribute("aria-current");
-  });
-  text("restart-text", now.text ?? "");
-  $("restart-text").dataset.level = now.phase === "done" ? "good" : now.phase === "failed" ? "bad" : "";
   enableRestart();
+  $("restart-steps").hidden = !now.at_ms;
+  $("restart-progress").hidden = now.phase === "idle";
+  if (now.phase === "idle")
+    return;
+  const next = STEPS.find(([, phase]) => !isReached(now, phase));
+  for (const step of STEPS)
+    showStep(now, step, step === next && now.phase !== "done");
+  text("restart-time", now.start ? clock(now.start * 1000) : "");
+  text("restart-text", now.text);
+  $("restart-text").dataset.level = now.phase === "done" ? "good" : now.phase === "failed" ? "bad" : "";
 }
 
 function enableRestart() {
-  const busy = STEPS.includes(restart.phase);
+  const busy = BUSY.includes(restart.phase);
   $("restart").disabled = meta("px-restart") === "off" || busy || state === null || state.stat === null;
   if (meta("px-restart") === "off")
     $("restart").title = "this pxmon is read-only";
@@ -121,15 +170,26 @@ async function sendRestart() {
   try {
     const reply = await fetch("/api/restart", {method: "POST", headers: {Authorization: `Bearer ${secret}`}});
     if (!reply.ok)
-      showRestart({phase: "failed", text: (await reply.text()).trim()});
+      refuse((await reply.text()).trim());
   } catch {
-    showRestart({phase: "failed", text: "pxmon does not answer"});
+    refuse("pxmon does not answer");
   }
 }
 
+// Stays until a restart is under way: pxmon itself knows nothing of what it refused.
+function refuse(reason) {
+  refusal = reason;
+  showRestart(restart);
+}
+
 function prepareRestart() {
-  $("dialog-token").hidden = meta("px-restart") !== "token";
-  $("restart").addEventListener("click", () => $("restart-dialog").showModal());
+  $("restart").addEventListener("click", () => {
+    $("dialog-token").hidden = meta("px-restart") !== "token";
+    $("restart-dialog").showModal();
+    if (meta("px-restart") === "token")
+      $("restart-token").focus();
+  });
+  $("restart-token").addEventListener("keydown", event => event.key === "Enter" && sendRestart());
   $("restart-cancel").addEventListener("click", () => $("restart-dialog").close());
   $("restart-confirm").addEventListener("click", sendRestart);
 }
@@ -137,19 +197,19 @@ function prepareRestart() {
 // -- the stream --
 
 function take(message) {
-  if (message.restart)
-    showRestart(message.restart);
-  if (!message.health)
-    return;
+  showRestart(message.restart);
+  showHealth(message.health, message.bus);
+  if (!message.columns)
+    return; // news between two seconds
   state = message;
   text("bus", message.bus);
-  showHealth(message.health);
+  const old = STANDSTILL.includes(message.health.state);
   const row = Object.fromEntries(message.columns.map((name, i) => [name, message.row[i]]));
   if (message.stat === null)
     clearCards();
   else
-    showCards(message.stat, row);
-  tables.show(message.stat);
+    showCards(message.stat, row, old);
+  tables.show(message.stat, old);
   charts.add(message.columns, message.row);
   enableRestart();
 }
@@ -165,10 +225,26 @@ function connect() {
     take(JSON.parse(event.data));
   });
   socket.addEventListener("close", () => {
-    text("link", "pxmon does not answer, numbers are old");
-    level("link", "bad");
-    setTimeout(connect, RETRY_MS[Math.min(tries++, RETRY_MS.length - 1)]);
+    showNoLink();
+    setTimeout(reconnect, RETRY_MS[Math.min(tries++, RETRY_MS.length - 1)]);
   });
+}
+
+// Another pxmon may be there by now, with a secret of its own, or with a login.
+async function reconnect() {
+  try {
+    const reply = await fetch("/");
+    if (reply.status === 401) {
+      location.reload();
+      return;
+    }
+    const page = new DOMParser().parseFromString(await reply.text(), "text/html");
+    for (const name of ["px-secret", "px-restart"])
+      metaOf(document, name).content = metaOf(page, name).content;
+    connect();
+  } catch {
+    setTimeout(reconnect, RETRY_MS[Math.min(tries++, RETRY_MS.length - 1)]);
+  }
 }
 
 // A connection that is up and brings nothing is no connection.

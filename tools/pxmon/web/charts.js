@@ -3,19 +3,39 @@
 /* global uPlot */
 const $ = id => document.getElementById(id);
 const RELOAD_MIN_MS = 10000;
-const MB = v => v === null ? null : v / 1e6;
+const MIB = v => v === null ? null : v / 1048576;
 
 const CHARTS = [
-  {id: "memory", unit: " MB", digits: 1, series: [
-    ["resident", "rss_bytes", MB], ["feeder", "feeder_bytes", MB], ["websocket", "websocket_bytes", MB],
-    ["tls", "tls_bytes", MB], ["json", "json_bytes", MB]]},
+  {id: "memory", unit: " MiB", digits: 1, series: [
+    ["resident", "rss_bytes", MIB], ["feeder", "feeder_bytes", MIB], ["websocket", "websocket_bytes", MIB],
+    ["tls", "tls_bytes", MIB], ["json", "json_bytes", MIB]]},
   {id: "ticks", unit: "/s", digits: 0, series: [["ticks", "ticks_per_s"]]},
   {id: "latency", unit: " µs", digits: 1, series: [["p50", "p50_us"], ["p99", "p99_us"]]},
   {id: "gaps", unit: "", digits: 0, series: [["gaps", "gaps"], ["reconnects", "reconnects"]]},
   {id: "lag", unit: "", digits: 0, series: [["lag", "lag"], ["lost", "lost"]]},
 ];
 
+// [step of the axis, mark, what is added below where the day, the hour or the minute is another]
+const CLOCK = "{HH}:{mm}", DAY = "\n{D} {MMM}", YEAR = "\n{YYYY}";
+const TIMES = [
+  [86400 * 365, "{YYYY}", null, null, null, null, null, null, 1],
+  [86400 * 28, "{MMM}", YEAR, null, null, null, null, null, 1],
+  [86400, "{D} {MMM}", YEAR, null, null, null, null, null, 1],
+  [60, CLOCK, DAY, null, DAY, null, null, null, 1],
+  [1, ":{ss}", `${DAY} ${CLOCK}`, null, `${DAY} ${CLOCK}`, null, `\n${CLOCK}`, null, 1],
+];
+
+// s; rows are a second apart at least
+const STEPS_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200,
+  86400, 86400 * 2, 86400 * 7, 86400 * 28];
+
 const style = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+// The legend says the newest values, unless somebody points at others.
+function showNewest(plot) {
+  if (plot.cursor.idx === null || plot.cursor.left < 0)
+    plot.setLegend({idx: plot.data[0].length - 1});
+}
 
 export class Charts {
   constructor() {
@@ -91,9 +111,9 @@ export class Charts {
       width, height: 200,
       cursor: {y: false},
       scales: {y: {range: (u, low, high) => [0, high === null || high <= 0 ? 1 : high * 1.1]}},
-      axes: [{...axis}, {...axis, size: 60}],
-      series: [{label: "time"}, ...chart.series.map(([label], i) => ({
-        label, value: show, stroke: style(`--series-${i + 1}`), width: 1.5, points: {show: this.rows.length < 3}}))],
+      axes: [{...axis, values: TIMES, incrs: STEPS_S}, {...axis, size: 60}],
+      series: [{label: "time", value: "{YYYY}-{MM}-{DD} {HH}:{mm}:{ss}"}, ...chart.series.map(([label], i) => ({
+        label, value: show, stroke: style(`--series-${i + 1}`), width: 1.5, points: {show: () => this.rows.length < 3}}))],
     };
   }
 
@@ -104,7 +124,8 @@ export class Charts {
         return `${label} not known`;
       const low = known.reduce((a, b) => Math.min(a, b)), high = known.reduce((a, b) => Math.max(a, b));
       const f = v => v.toFixed(chart.digits) + chart.unit;
-      return `${label} ${f(known.at(-1))}, from ${f(low)} to ${f(high)}`;
+      const range = f(low) === f(high) ? "all the time" : `from ${f(low)} to ${f(high)}`;
+      return `${label} ${f(known.at(-1))}, ${range}`;
     });
     return parts.join("; ");
   }
@@ -119,6 +140,7 @@ export class Charts {
         this.plots.set(chart.id, new uPlot(this.options(chart, box.clientWidth || 300), data, box));
       else
         this.plots.get(chart.id).setData(data);
+      showNewest(this.plots.get(chart.id));
       const canvas = box.querySelector("canvas");
       canvas.setAttribute("role", "img");
       canvas.setAttribute("aria-labelledby", `summary-${chart.id}`);

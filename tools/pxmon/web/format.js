@@ -1,4 +1,15 @@
-// Numbers for people.
+// Numbers for people. A number and its unit stay on one line.
+const NBSP = "\u00a0";
+
+const two = n => String(n).padStart(2, "0");
+
+// Of this browser's time zone.
+export function clock(utc_ms) {
+  const t = new Date(utc_ms);
+  return `${t.getFullYear()}-${two(t.getMonth() + 1)}-${two(t.getDate())} ` +
+    `${two(t.getHours())}:${two(t.getMinutes())}:${two(t.getSeconds())}`;
+}
+
 export function bytes(value) {
   if (value === null || value === undefined)
     return "–";
@@ -8,7 +19,7 @@ export function bytes(value) {
     value /= 1024;
     unit++;
   }
-  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
+  return `${unit === 0 ? value : value.toFixed(1)}${NBSP}${units[unit]}`;
 }
 
 export function grouped(value) {
@@ -20,12 +31,12 @@ export function duration(ms) {
     return "never";
   const s = Math.floor(ms / 1000);
   if (ms < 1000)
-    return `${Math.round(ms)} ms`;
+    return `${Math.round(ms)}${NBSP}ms`;
   if (s < 60)
-    return `${(ms / 1000).toFixed(1)} s`;
+    return `${(ms / 1000).toFixed(1)}${NBSP}s`;
   if (s < 3600)
-    return `${Math.floor(s / 60)} min ${s % 60} s`;
+    return `${Math.floor(s / 60)}${NBSP}min ${s % 60}${NBSP}s`;
   if (s < 86400)
-    return `${Math.floor(s / 3600)} h ${Math.floor(s / 60) % 60} min`;
-  return `${Math.floor(s / 86400)} d ${Math.floor(s / 3600) % 24} h`;
+    return `${Math.floor(s / 3600)}${NBSP}h ${Math.floor(s / 60) % 60}${NBSP}min`;
+  return `${Math.floor(s / 86400)}${NBSP}d ${Math.floor(s / 3600) % 24}${NBSP}h`;
 }

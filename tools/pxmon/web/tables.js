@@ -1,6 +1,6 @@
 // Tables that sort by a click on a head and filter as one types. Rows are reused, so that a text that is
 // being selected or read stays where it is.
-import {duration, grouped} from "/format.js";
+import {clock, duration, grouped} from "/format.js";
 
 const QUALITY = {live: "good", quiet: "good", carried: "warn", gap: "warn", stale: "bad", closed: "bad"};
 const latency = c => c.latency_us.p50 === null ? "–" : `${c.latency_us.p50} / ${c.latency_us.p99}`;
@@ -9,7 +9,7 @@ const latency = c => c.latency_us.p50 === null ? "–" : `${c.latency_us.p50} / 
 const TABLES = [
   {id: "connections", title: "Connections", rows: s => s.connections, columns: [
     ["Venue", c => c.venue],
-    ["State", c => c.state, null, "", c => c.state === "live" ? "good" : "warn"],
+    ["State", c => c.state, null, "", (c, old) => old ? "unknown" : c.state === "live" ? "good" : "warn"],
     ["Breaker", c => c.breaker, null, "", c => c.breaker === "open" ? "bad" : ""],
     ["Messages", c => c.messages, c => grouped(c.messages), "number"],
     ["Last", c => c.message_age_ms ?? Infinity, c => duration(c.message_age_ms), "number"],
@@ -35,7 +35,7 @@ const TABLES = [
   {id: "errors", title: "Errors", rows: s => s.errors, columns: [
     ["Kind", c => c.kind],
     ["Count", c => c.count, c => grouped(c.count), "number"],
-    ["Last", c => -c.last_utc_ns, c => new Date(c.last_utc_ns / 1e6).toLocaleString()],
+    ["Last", c => -c.last_utc_ns, c => clock(c.last_utc_ns / 1e6)],
     ["Text", c => c.text, null, "long"]]},
 ];
 
@@ -54,16 +54,18 @@ class Table {
     this.filter = make("input", {type: "search", id: `filter-${spec.id}`});
     this.filter.addEventListener("input", () => this.draw());
     this.count = make("span", {id: `count-${spec.id}`, className: "note"});
-    const title = make("h2", {id: `title-${spec.id}`}, spec.title, " ", this.count);
-    const label = make("label", {htmlFor: this.filter.id}, "Filter ", this.filter);
+    const title = make("span", {id: `title-${spec.id}`}, spec.title);
+    const what = make("span", {className: "hidden"}, `${spec.title.toLowerCase()} `);
+    const label = make("label", {htmlFor: this.filter.id}, "Filter ", what, this.filter);
     this.heads = spec.columns.map((column, i) => this.head(column, i));
     this.body = make("tbody");
     const table = make("table", {id: `table-${spec.id}`}, make("thead", {}, make("tr", {}, ...this.heads)), this.body);
     table.setAttribute("aria-labelledby", title.id);
-    const scroll = make("div", {className: "scroll", tabIndex: 0}, table);
+    this.empty = make("p", {className: "note empty"});
+    const scroll = make("div", {className: "scroll", tabIndex: 0}, table, this.empty);
     scroll.setAttribute("role", "region");
     scroll.setAttribute("aria-labelledby", title.id);
-    const section = make("section", {}, make("div", {className: "bar"}, title, label), scroll);
+    const section = make("section", {}, make("div", {className: "bar"}, make("h2", {}, title, " ", this.count), label), scroll);
     section.setAttribute("aria-labelledby", title.id);
     parent.append(section);
   }
@@ -80,8 +82,10 @@ class Table {
     return th;
   }
 
-  show(data) {
+  // `old`: the feeder stands still, so what it said of itself is what it last said.
+  show(data, old) {
     this.data = data;
+    this.old = old;
     this.draw();
   }
 
@@ -108,6 +112,8 @@ class Table {
     const count = rows.length === this.data.length ? `${rows.length}` : `${rows.length} of ${this.data.length}`;
     if (this.count.textContent !== count)
       this.count.textContent = count;
+    this.empty.hidden = rows.length > 0;
+    this.empty.textContent = this.data.length > 0 ? "nothing of this kind" : "none";
     while (this.body.rows.length > rows.length)
       this.body.deleteRow(-1);
     while (this.body.rows.length < rows.length)
@@ -120,7 +126,7 @@ class Table {
       const cell = tr.cells[i], words = String(shown ? shown(row) : value(row));
       if (cell.textContent !== words)
         cell.textContent = words;
-      const now = level ? level(row) : "";
+      const now = level ? level(row, this.old) : "";
       if ((cell.dataset.level ?? "") !== now)
         cell.dataset.level = now;
     });
@@ -132,8 +138,8 @@ export class Tables {
     this.tables = TABLES.map(spec => new Table(parent, spec));
   }
 
-  show(stat) {
+  show(stat, old) {
     for (const table of this.tables)
-      table.show(stat === null ? [] : table.spec.rows(stat));
+      table.show(stat === null ? [] : table.spec.rows(stat), old);
   }
 }
