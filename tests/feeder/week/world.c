@@ -16,6 +16,22 @@ const char *const week_names[WEEK_FAULT_COUNT] = {
 #undef X
 };
 
+/* A run leaves nothing, also one that fails. */
+static void remove_files(void)
+{
+    static const char *const ends[] = {"breakers", "breakers.old", "breakers.tmp"};
+    char path[256];
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        snprintf(path, sizeof path, "%s/%s.%s", week.dir, week.bus, ends[i]);
+        unlink(path);
+    }
+    rmdir(week.dir);
+    snprintf(path, sizeof path, "/dev/shm/px-%s", week.bus);
+    unlink(path);
+    snprintf(path, sizeof path, "/dev/shm/px-%s.lock", week.bus);
+    unlink(path);
+}
+
 _Noreturn void week_fail(const char *condition, const char *format, ...)
 {
     va_list args;
@@ -31,6 +47,7 @@ _Noreturn void week_fail(const char *condition, const char *format, ...)
                (double)(week.now - e->changed_ns) / 1e9, week_names[e->fault],
                (double)(week.now - e->fault_ns) / 1e9, week_names[e->last]);
     }
+    remove_files();
     exit(1);
 }
 
@@ -285,15 +302,8 @@ static void begin(uint64_t seed, const struct week_plan *plan)
 
 static void clean(void)
 {
-    char path[256];
-    int32_t held_by;
     px_bus_detach(week.reader);
-    px_writer_remove(week.bus, &held_by);
-    snprintf(path, sizeof path, "/dev/shm/px-%s.lock", week.bus);
-    unlink(path);
-    snprintf(path, sizeof path, "%s/%s.breakers", week.dir, week.bus);
-    unlink(path);
-    rmdir(week.dir);
+    remove_files();
     for (uint32_t i = 0; i < PEERS; i++)
         free(week.peer[i].rx);
 }
