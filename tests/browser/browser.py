@@ -15,7 +15,7 @@ sys.path.insert(0, str(HERE.parent / "tools"))
 from npm_parts import node_modules  # noqa: E402
 from px_tools import BUILD, until  # noqa: E402
 
-SHOTS = BUILD / "screenshots"
+SHOTS = BUILD.resolve() / "screenshots"
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
 
@@ -100,7 +100,7 @@ def browser():
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("chromium is not installed")
-    modules = node_modules(HERE, BUILD / "tests" / "browser")
+    modules = node_modules(HERE, BUILD.resolve() / "tests" / "browser")
     made = []
 
     def make(**options):
