@@ -111,13 +111,14 @@ def test_a_trade_that_comes_twice_is_published_once(bus, tmp_path):  # noqa: F81
 
 
 def check_told(ticks):
-    """Trade ids never go back, and each that is missing is named by exactly one gap."""
+    """Trade ids never go back, and each that is missing between the first and the last is named by
+    exactly one gap."""
     ids = [int(t["trade_id"]) for t in ticks if t["kind"] == "trade"]
     assert ids == sorted(set(ids))
     missing = [i for a, b in zip(ids, ids[1:]) for i in range(a + 1, b)]
     named = [i for t in ticks if t.get("event") == "gap"
              for i in range(int(t["first_id"]), int(t["last_id"]) + 1)]
-    assert named == missing
+    assert [i for i in named if ids[0] < i < ids[-1]] == missing
 
 
 def logged(feeder, pattern):
