@@ -183,6 +183,7 @@ static void records_repair(struct px_writer *w)
 void pxi_adopt(struct px_writer *w, struct px_writer_report *report)
 {
     pxi_ring_repair(w, report);
+    pxi_past_repair(w);
     for (uint32_t i = 0; i < w->seg.capacity; i++)
         slot_repair(w, i);
     records_repair(w);

@@ -15,12 +15,15 @@ static void value_fill(struct pxi_price *p, uint32_t kind, const struct pxi_cell
     v->recv_ns = (int64_t)c->w[3];
     v->flags = (uint16_t)pxi_bits_flags(c->w[1]);
     p->mono_ns[kind] = c->mono_ns;
-    uint32_t newest = PX_TRADE;
-    for (uint32_t k = 1; k < PX_CELL_KINDS; k++)
-        if ((&p->last.trade_info)[k].seq > (&p->last.trade_info)[newest].seq)
-            newest = k;
-    p->newest_seq = (&p->last.trade_info)[newest].seq;
-    p->newest_mono_ns = p->mono_ns[newest];
+    p->newest_seq = 0;
+    p->newest_mono_ns = INT64_MIN;
+    for (uint32_t k = 0; k < PX_CELL_KINDS; k++) {
+        uint64_t seq = (&p->last.trade_info)[k].seq;
+        p->newest_seq = seq > p->newest_seq ? seq : p->newest_seq;
+        /* by its own time: a cell may count later ticks that are older than what it holds */
+        if (seq != 0 && p->mono_ns[k] > p->newest_mono_ns)
+            p->newest_mono_ns = p->mono_ns[k];
+    }
 }
 _Static_assert(offsetof(struct px_last, ticker_info) ==
                    offsetof(struct px_last, trade_info) + 2 * sizeof(struct px_last_value),

@@ -107,7 +107,7 @@ const char *px_event_name(uint32_t event)
         [PX_EVENT_NONE] = "none", [PX_EVENT_BIND] = "bind",       [PX_EVENT_EVICTED] = "evicted",
         [PX_EVENT_GAP] = "gap",   [PX_EVENT_STALE] = "stale",     [PX_EVENT_LIVE] = "live",
         [PX_EVENT_VOID] = "void", [PX_EVENT_CARRIED] = "carried", [PX_EVENT_CLOSED] = "closed",
-        [PX_EVENT_LOST] = "lost", [PX_EVENT_QUIET] = "quiet"};
+        [PX_EVENT_LOST] = "lost", [PX_EVENT_QUIET] = "quiet",     [PX_EVENT_FILLED] = "filled"};
     return NAME_OF(names, event);
 }
 

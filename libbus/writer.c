@@ -40,41 +40,12 @@ uint64_t px_writer_status(px_writer *w, uint32_t slot, const struct px_status *s
     return pxi_publish_words(w, words);
 }
 
-/* Decimal i into its word. Returns its exponent in place; one that does not fit sets a bit above
- * PXL_EXP_MASK in *all. */
-static inline uint32_t put(uint64_t words[PXL_TICK_WORDS], unsigned i, const struct px_decimal *d,
-                           uint32_t *all)
-{
-    uint32_t e = 0u - (uint32_t)d->exponent;
-    words[4 + i] = (uint64_t)d->mantissa;
-    *all |= e;
-    return e << (i * PXL_EXP_BITS);
-}
-
-/* The words of the kind and the packed exponents. A ticker is laid out as a quote is. */
-static inline uint32_t pack(uint64_t words[PXL_TICK_WORDS], const struct px_update *u,
-                            uint32_t *all)
-{
-    if (u->kind == PX_TRADE) {
-        words[6] = u->u.trade.trade_id;
-        words[7] = 0;
-        return put(words, 0, &u->u.trade.price, all) | put(words, 1, &u->u.trade.size, all) |
-               PXL_EXP_MASK << (2 * PXL_EXP_BITS) | PXL_EXP_MASK << (3 * PXL_EXP_BITS);
-    }
-    return put(words, 0, &u->u.quote.bid, all) | put(words, 1, &u->u.quote.bid_size, all) |
-           put(words, 2, &u->u.quote.ask, all) | put(words, 3, &u->u.quote.ask_size, all);
-}
-
-_Static_assert(sizeof(struct px_quote) == sizeof(struct px_ticker) &&
-                   offsetof(struct px_quote, ask_size) == offsetof(struct px_ticker, low),
-               "pack() takes a ticker for a quote");
-
 uint64_t px_writer_publish(px_writer *w, uint32_t slot, const struct px_update *u)
 {
     if (slot >= w->seg.capacity || w->generation[slot] == 0 || u->kind >= PX_CELL_KINDS)
         return 0;
     struct pxi_cell cell;
-    uint32_t all = 0, exponents = pack(cell.w, u, &all);
+    uint32_t all = 0, exponents = pxi_pack(cell.w, u, &all);
     if (all > PXL_EXP_MASK)
         return 0;
     uint64_t n = ++w->seq;

@@ -6,6 +6,7 @@
 #include "px/control.h"
 #include "px/writer.h"
 #include "segment.h"
+#include "seq.h"
 
 struct px_writer {
     struct pxi_segment seg;
@@ -48,7 +49,41 @@ void pxi_adopt(struct px_writer *w, struct px_writer_report *report);
 /* Close what a dead writer left open in the ring of w->seg; sets w->seq. */
 void pxi_ring_repair(struct px_writer *w, struct px_writer_report *report);
 
+/* A tick of px_writer_publish_past() that a dead writer published as its last and did not count: it
+ * is counted. After pxi_ring_repair(). */
+void pxi_past_repair(struct px_writer *w);
+
 /* Highest sequence found in head, ring and cells. */
 uint64_t pxi_highest(const struct pxi_segment *s);
+
+/* Decimal i into its word. Returns its exponent in place; one that does not fit sets a bit above
+ * PXL_EXP_MASK in *all. */
+static inline uint32_t pxi_put(uint64_t words[PXL_TICK_WORDS], unsigned i,
+                               const struct px_decimal *d, uint32_t *all)
+{
+    uint32_t e = 0u - (uint32_t)d->exponent;
+    words[4 + i] = (uint64_t)d->mantissa;
+    *all |= e;
+    return e << (i * PXL_EXP_BITS);
+}
+
+/* The words of the kind and the packed exponents. A ticker is laid out as a quote is. */
+static inline uint32_t pxi_pack(uint64_t words[PXL_TICK_WORDS], const struct px_update *u,
+                                uint32_t *all)
+{
+    if (u->kind == PX_TRADE) {
+        words[6] = u->u.trade.trade_id;
+        words[7] = 0;
+        return pxi_put(words, 0, &u->u.trade.price, all) |
+               pxi_put(words, 1, &u->u.trade.size, all) | PXL_EXP_MASK << (2 * PXL_EXP_BITS) |
+               PXL_EXP_MASK << (3 * PXL_EXP_BITS);
+    }
+    return pxi_put(words, 0, &u->u.quote.bid, all) | pxi_put(words, 1, &u->u.quote.bid_size, all) |
+           pxi_put(words, 2, &u->u.quote.ask, all) | pxi_put(words, 3, &u->u.quote.ask_size, all);
+}
+
+_Static_assert(sizeof(struct px_quote) == sizeof(struct px_ticker) &&
+                   offsetof(struct px_quote, ask_size) == offsetof(struct px_ticker, low),
+               "pxi_pack() takes a ticker for a quote");
 
 #endif

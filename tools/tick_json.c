@@ -173,7 +173,7 @@ static void json_ticker(struct line *l, const struct px_ticker *t)
     json_decimal(l, ",\"low\":", t->low);
 }
 
-/* Ids belong to a gap only. */
+/* Ids belong to a gap, and to what became of it. */
 static int has_ids(const struct px_status *s)
 {
     return s->first_id != 0 || s->last_id != 0;
@@ -187,6 +187,9 @@ static void cause_text(const struct px_status *s, const struct tick_note *note, 
         snprintf(out, cap, "%s", note->cause);
     else if (s->event == PX_EVENT_GAP && has_ids(s))
         snprintf(out, cap, "trade ids %" PRIu64 " to %" PRIu64 " missing", s->first_id, s->last_id);
+    else if (s->event == PX_EVENT_FILLED && has_ids(s))
+        snprintf(out, cap, "trade ids %" PRIu64 " to %" PRIu64 " %s", s->first_id, s->last_id,
+                 s->cause == PX_CAUSE_NONE ? "filled" : "still missing");
     else
         snprintf(out, cap, "%s", s->cause == PX_CAUSE_NONE ? "" : px_cause_text(s->cause));
 }

@@ -73,6 +73,8 @@ enum px_event {
     PX_EVENT_CLOSED,  /* refused by the venue, or the feeder ended */
     PX_EVENT_LOST,    /* made by the reader itself: it was overrun, count sequences skipped */
     PX_EVENT_QUIET,
+    PX_EVENT_FILLED, /* a gap was filled afterwards: the count of ids from first_id to last_id; with
+                        PX_CAUSE_IDS_MISSING not all of it: these are still missing */
     PX_EVENT_COUNT
 };
 

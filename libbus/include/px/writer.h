@@ -126,6 +126,11 @@ PX_API uint64_t px_writer_bind_seq(const px_writer *w, uint32_t slot);
  * if `u` cannot be published (kind, slot without an owner, exponent out of range). */
 PX_API uint64_t px_writer_publish(px_writer *w, uint32_t slot, const struct px_update *u);
 
+/* Publish an event that is older than what the slot holds of its kind (a gap that is filled
+ * afterwards): readers of the stream get it, the last value of the symbol stays what it is and
+ * counts it. Returns the sequence, or 0 as above, also if the slot holds nothing of this kind. */
+PX_API uint64_t px_writer_publish_past(px_writer *w, uint32_t slot, const struct px_update *u);
+
 /* Publish an event of a symbol (slot) or of a connection (slot PX_NO_SLOT). Returns the sequence.
  */
 #define PX_NO_SLOT UINT32_MAX
