@@ -40,7 +40,7 @@ static void watch(struct conn *c, uint32_t events)
         c->watched = events;
 }
 
-static void become(struct conn *c, enum conn_state state, uint64_t in_ns)
+void conn_become(struct conn *c, enum conn_state state, uint64_t in_ns)
 {
     c->state = state;
     c->deadline_ns = in_ns == NEVER ? NEVER : conn_now(c) + in_ns;
@@ -51,12 +51,12 @@ static void start(struct conn *c)
 {
     const struct options *o = c->server->options;
     if (conn_has(c, FAULT_CLOSE_AFTER_ACCEPT)) {
-        become(c, CONN_STUCK, (uint64_t)o->faults.arg[FAULT_CLOSE_AFTER_ACCEPT] * NS_PER_MS);
+        conn_become(c, CONN_STUCK, (uint64_t)o->faults.arg[FAULT_CLOSE_AFTER_ACCEPT] * NS_PER_MS);
     } else if (conn_has(c, FAULT_SILENT_ACCEPT)) {
-        become(c, CONN_STUCK, NEVER);
+        conn_become(c, CONN_STUCK, NEVER);
         watch(c, EPOLLRDHUP);
     } else {
-        become(c, c->tls != NULL ? CONN_TLS : CONN_HTTP, HANDSHAKE_NS);
+        conn_become(c, c->tls != NULL ? CONN_TLS : CONN_HTTP, HANDSHAKE_NS);
     }
 }
 
@@ -86,7 +86,7 @@ int conn_open(struct server *server, int fd, struct conn **ret_conn)
     c->fd = fd;
     c->number = server->attempts;
     bool faulty = o->fault_connections < 0 || server->attempts <= (uint64_t)o->fault_connections;
-    c->faults = faulty ? o->faults.set : 0;
+    c->faults = faulty ? o->faults.set & ~faults_of_requests() : 0;
     c->ping_ns = c->pong_by_ns = c->end_ns = c->notice_ns = NEVER;
     c->subscribe_by_ns = c->speak_by_ns = c->second_ns = NEVER;
     c->session = (struct session){.edge = c,
@@ -149,7 +149,7 @@ void conn_drop(struct conn *c, const char *why)
         return;
     conn_note(c, "%s", why);
     leave(c);
-    become(c, CONN_DEAD, NEVER);
+    conn_become(c, CONN_DEAD, NEVER);
 }
 
 /* All is said: shut our side, and let the client's end come, so that no reset overtakes the data.
@@ -160,7 +160,7 @@ static void finish(struct conn *c)
     tls_free(c->tls, true);
     c->tls = NULL;
     (void)shutdown(c->fd, SHUT_WR);
-    become(c, CONN_DRAIN, DRAIN_NS);
+    conn_become(c, CONN_DRAIN, DRAIN_NS);
     watch(c, EPOLLIN);
 }
 
@@ -184,7 +184,7 @@ void conn_end(struct conn *c, unsigned code, const char *reason)
         c->out.chunk > 0 && c->out.chunk_is_view ? c->out.view_at + c->out.chunk : c->out.view_at;
     conn_note(c, "closing with %u %s", code, reason);
     leave(c);
-    become(c, CONN_CLOSING, CLOSING_NS);
+    conn_become(c, CONN_CLOSING, CLOSING_NS);
     conn_flush(c);
 }
 
@@ -269,7 +269,7 @@ static void refuse_upgrade(struct conn *c, int status, long retry_after_s)
     (void)out_bytes(&c->out, text, http_refuse(text, sizeof text, status, retry_after_s));
     conn_note(c, "upgrade refused with %d", status);
     c->finish_flushed = true;
-    become(c, CONN_CLOSING, CLOSING_NS);
+    conn_become(c, CONN_CLOSING, CLOSING_NS);
 }
 
 /* 0, or the status of a fault. */
@@ -294,7 +294,7 @@ static void opened(struct conn *c)
     uint64_t now = conn_now(c);
     c->server->connections++;
     c->server->open++;
-    become(c, CONN_OPEN, NEVER);
+    conn_become(c, CONN_OPEN, NEVER);
     if (o->ping_ns > 0 && !conn_has(c, FAULT_NO_PONG))
         c->ping_ns = now + o->ping_ns;
     if (o->max_age_ns > 0)
@@ -324,8 +324,10 @@ static void take_request(struct conn *c)
         n = -431;
     if (n == 0)
         return;
+    if (n == -426 && conn_asked(c, up.target))
+        return;
     if (conn_has(c, FAULT_SILENT_UPGRADE)) {
-        become(c, CONN_STUCK, NEVER);
+        conn_become(c, CONN_STUCK, NEVER);
         return;
     }
     int status = n < 0 ? (int)-n : fault_status(c, &retry_s);
@@ -379,7 +381,7 @@ static void handshake(struct conn *c)
 {
     int rc = tls_handshake(c->tls);
     if (rc == 0)
-        become(c, CONN_HTTP, HANDSHAKE_NS);
+        conn_become(c, CONN_HTTP, HANDSHAKE_NS);
     else if (rc == -EAGAIN)
         watch(c, tls_wants_write(c->tls) ? EPOLLOUT : EPOLLIN);
     else

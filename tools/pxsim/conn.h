@@ -1,7 +1,7 @@
-/* One client, from accept to the last byte. Four files share this: conn.c (socket, TLS, upgrade,
- * end), conn_time.c (what is due), conn_in.c (what the client says) and conn_out.c (what it is
- * told, faults included). A connection is never freed inside these: it is marked dead and the
- * server buries it.
+/* One client, from accept to the last byte. Five files share this: conn.c (socket, TLS, upgrade,
+ * end), conn_time.c (what is due), conn_in.c (what the client says), conn_out.c (what it is told,
+ * faults included) and conn_rest.c (requests without an upgrade). A connection is never freed
+ * inside these: it is marked dead and the server buries it.
  */
 #ifndef PXSIM_CONN_H
 #define PXSIM_CONN_H
@@ -85,6 +85,8 @@ void conn_event(struct conn *c, uint32_t events);
 /* Do what is due and return when there is more. */
 uint64_t conn_tick(struct conn *c);
 void conn_flush(struct conn *c);
+/* Another state, for so long at most (NEVER: as long as it takes). */
+void conn_become(struct conn *c, enum conn_state state, uint64_t in_ns);
 /* Close frame, then the handshake of closing. */
 void conn_end(struct conn *c, unsigned code, const char *reason);
 /* At once, without a word. */
@@ -109,6 +111,9 @@ static inline bool conn_drips(const struct conn *c)
 
 /* conn_in.c: the bytes in c->in, as far as they are whole. */
 void conn_take(struct conn *c);
+
+/* conn_rest.c: was it a request for history? It is dealt with then. `target` may be NULL. */
+bool conn_asked(struct conn *c, char *target);
 
 /* conn_out.c */
 void conn_out_start(struct conn *c);

@@ -96,7 +96,7 @@ static void sequence_gap(struct conn *c)
     for (size_t i = 0; i < c->session.count; i++) {
         const struct stream *st = c->session.streams[i];
         if (st->instrument != NULL && st->kind <= STREAM_AGGREGATE) {
-            market_skip(&st->instrument->market, (uint64_t)skip, 0);
+            hub_untold(c->server->hub, st->instrument, (uint64_t)skip);
             return;
         }
     }

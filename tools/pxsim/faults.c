@@ -39,6 +39,11 @@ int faults_add(struct faults *f, const char *text)
     return -ENOENT;
 }
 
+uint32_t faults_of_requests(void)
+{
+    return BIT(REST_429) | BIT(REST_500) | BIT(REST_HANG) | BIT(REST_TRUNCATED) | BIT(REST_GIANT);
+}
+
 uint32_t faults_of_data(void)
 {
     return BIT(MUTE) | BIT(CLOSE_MID_FRAME) | BIT(HALF_FRAME) | BIT(GIANT_FRAME) |

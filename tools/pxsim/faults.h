@@ -30,7 +30,12 @@
     X(SEQUENCE_GAP, "sequence-gap", 12, "trade ids skipped")                        \
     X(SERVER_SHUTDOWN, "server-shutdown", 10, "seconds from the notice to the end") \
     X(EXPIRED_CERTIFICATE, "expired-certificate", 0, "none")                        \
-    X(WRONG_HOST, "wrong-host", 0, "none")
+    X(WRONG_HOST, "wrong-host", 0, "none")                                          \
+    X(REST_429, "rest-429", 1, "seconds in Retry-After")                            \
+    X(REST_500, "rest-500", 0, "none")                                              \
+    X(REST_HANG, "rest-hang", 0, "none")                                            \
+    X(REST_TRUNCATED, "rest-truncated", 0, "none")                                  \
+    X(REST_GIANT, "rest-giant", 2097152, "bytes of the answer")
 
 enum fault {
 #define X(id, name, arg, what) FAULT_##id,
@@ -51,6 +56,9 @@ static inline bool faults_has(uint32_t set, enum fault id)
 {
     return (set >> id & 1) != 0;
 }
+
+/* Those of requests for history: they befall requests, not connections. */
+uint32_t faults_of_requests(void);
 
 /* Those that touch market data and so need it message by message. */
 uint32_t faults_of_data(void);

@@ -64,6 +64,7 @@ long http_take(char *buf, size_t len, struct http_upgrade *ret_upgrade)
         return 0;
     *end = '\0';
     ret_upgrade->key[0] = '\0';
+    ret_upgrade->target = NULL;
     long rc = parse(buf, ret_upgrade);
     return rc < 0 ? rc : end + 4 - buf;
 }
@@ -83,15 +84,25 @@ size_t http_accept(char *buf, size_t room, const char *key)
     return (size_t)n < room ? (size_t)n : 0;
 }
 
+size_t http_ok(char *buf, size_t room, size_t len)
+{
+    int n = snprintf(buf, room,
+                     "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                     "Content-Length: %zu\r\nConnection: close\r\n\r\n",
+                     len);
+    return (size_t)n < room ? (size_t)n : 0;
+}
+
 size_t http_refuse(char *buf, size_t room, int status, long retry_after_s)
 {
     static const struct {
         int status;
         const char *text;
     } known[] = {
-        {400, "Bad Request"},       {404, "Not Found"},        {405, "Method Not Allowed"},
-        {414, "URI Too Long"},      {418, "I'm a teapot"},     {426, "Upgrade Required"},
-        {429, "Too Many Requests"}, {431, "Header Too Large"}, {503, "Service Unavailable"},
+        {400, "Bad Request"},           {404, "Not Found"},        {405, "Method Not Allowed"},
+        {414, "URI Too Long"},          {418, "I'm a teapot"},     {426, "Upgrade Required"},
+        {429, "Too Many Requests"},     {431, "Header Too Large"}, {503, "Service Unavailable"},
+        {500, "Internal Server Error"},
     };
     const char *text = "Error";
     char retry[48] = "";

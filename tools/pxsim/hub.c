@@ -179,6 +179,7 @@ void hub_close(struct hub *hub)
             next = i->next;
             free(i->shown[0]);
             free(i->shown[1]);
+            free(i->past);
             free(i);
         }
     }

@@ -61,8 +61,18 @@ struct stream {
     char name[]; /* as the client wrote it */
 };
 
+/* A trade that was made, whether anybody was told of it or not. */
+struct past_trade {
+    struct market_trade trade;
+    uint64_t real_us;
+};
+
+/* Latest trades of an instrument that are remembered. */
+#define HUB_PAST 4096u
+
 struct instrument {
     struct market market;
+    struct past_trade *past; /* HUB_PAST of them, by id; NULL: none was made yet */
     struct stream *streams[STREAM_OF_SYMBOL];
     struct source source[SOURCES];
     struct market_book *shown[2]; /* what the depth streams (1 s, 100 ms) last told */
@@ -142,6 +152,11 @@ const struct stream *hub_stream(const struct session *s, const char *name);
 const struct market_book *hub_told(const struct stream *st);
 /* After a group of changes: spread the rate over the streams that there are now. */
 void hub_settle(struct hub *hub, uint64_t mono_ns);
+
+/* So many trades happen now that nobody is told of. */
+void hub_untold(struct hub *hub, struct instrument *i, uint64_t trades);
+/* The trade of this id; NULL: it is not remembered, or was never made. */
+const struct past_trade *hub_past(const struct instrument *i, uint64_t id);
 
 /* Do all that is due, and return when to be called again (UINT64_MAX: nothing to wait for). */
 uint64_t hub_run(struct hub *hub, struct sim_time now);

@@ -11,6 +11,7 @@
 struct hub {
     struct hub_options options;
     uint64_t rng;
+    struct sim_time now; /* of the last turn */
     struct instrument *buckets[HUB_BUCKETS];
     size_t instruments;
     struct instrument **active; /* with a source that runs */

@@ -54,6 +54,34 @@ static void want_streams(struct hub *hub, const struct session *s)
     }
 }
 
+/* The next trade is made, and remembered. */
+static void step_trade(struct instrument *i, uint64_t real_us)
+{
+    market_step_trade(&i->market);
+    if (i->past == NULL)
+        i->past = calloc(HUB_PAST, sizeof *i->past);
+    if (i->past != NULL)
+        i->past[i->market.trade.id % HUB_PAST] =
+            (struct past_trade){.trade = i->market.trade, .real_us = real_us};
+}
+
+const struct past_trade *hub_past(const struct instrument *i, uint64_t id)
+{
+    const struct past_trade *p = i->past != NULL ? &i->past[id % HUB_PAST] : NULL;
+    return p != NULL && p->trade.id == id ? p : NULL;
+}
+
+/* One us apart, up to now. */
+void hub_untold(struct hub *hub, struct instrument *i, uint64_t trades)
+{
+    if (trades > HUB_PAST) {
+        market_skip(&i->market, trades - HUB_PAST, 0);
+        trades = HUB_PAST;
+    }
+    for (; trades > 0; trades--)
+        step_trade(i, hub->now.real_us - trades);
+}
+
 static void retime(struct hub *hub, struct instrument *i, enum source_kind kind, uint64_t mono_ns)
 {
     struct source *src = &i->source[kind];
@@ -61,8 +89,8 @@ static void retime(struct hub *hub, struct instrument *i, enum source_kind kind,
     if (wanted != 0 && src->interval_ns == 0) {
         /* the market went on while nobody looked */
         uint64_t missed = src->was_ns == 0 ? 0 : (mono_ns - src->stopped_ns) / src->was_ns;
-        market_skip(&i->market, kind == SOURCE_TRADE ? missed : 0,
-                    kind == SOURCE_BOOK ? missed : 0);
+        market_skip(&i->market, 0, kind == SOURCE_BOOK ? missed : 0);
+        hub_untold(hub, i, kind == SOURCE_TRADE ? missed : 0);
         src->due_ns = mono_ns + market_random(&hub->rng) % wanted;
     } else if (wanted == 0 && src->interval_ns != 0) {
         src->stopped_ns = mono_ns;
@@ -114,7 +142,7 @@ static void tell_all(struct hub *hub, const struct instrument *i, enum stream_ki
 static void fire(struct hub *hub, struct instrument *i, enum source_kind kind, struct sim_time now)
 {
     if (kind == SOURCE_TRADE) {
-        market_step_trade(&i->market);
+        step_trade(i, now.real_us);
         i->traded = true;
         tell_all(hub, i, STREAM_TRADE, NULL, now);
         tell_all(hub, i, STREAM_AGGREGATE, NULL, now);
@@ -184,7 +212,7 @@ static void run_all_market(struct hub *hub, struct sim_time now)
         struct instrument *i = hub->listed[n];
         if (i->source[SOURCE_TRADE].interval_ns == 0 && (market_random(&hub->rng) & 1) != 0) {
             market_step_book(&i->market);
-            market_step_trade(&i->market);
+            step_trade(i, now.real_us);
             i->traded = true;
         }
     }
@@ -223,6 +251,7 @@ static bool strikes(uint64_t *at_ns, uint64_t period_ns, uint64_t mono_ns)
 
 uint64_t hub_run(struct hub *hub, struct sim_time now)
 {
+    hub->now = now;
     if (hub->active_count == 0 && hub->all_mini == 0 && hub->beats == 0)
         return UINT64_MAX;
     uint64_t next_ns;

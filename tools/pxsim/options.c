@@ -22,6 +22,7 @@ enum id {
     SPEED,
     FAULT,
     FAULT_CONNECTIONS,
+    FAULT_REQUESTS,
     TLS_CERT,
     TLS_KEY,
     TLS_AUTO,
@@ -48,6 +49,7 @@ static const struct option table[] = {
     {"speed", required_argument, NULL, SPEED},
     {"fault", required_argument, NULL, FAULT},
     {"fault-connections", required_argument, NULL, FAULT_CONNECTIONS},
+    {"fault-requests", required_argument, NULL, FAULT_REQUESTS},
     {"tls-cert", required_argument, NULL, TLS_CERT},
     {"tls-key", required_argument, NULL, TLS_KEY},
     {"tls-auto", required_argument, NULL, TLS_AUTO},
@@ -86,6 +88,7 @@ static const char help_rest[] =
     "  --speed X|max             of the replay, times the recorded speed (or --rate), default 1\n"
     "  --fault NAME[:ARG]        what goes wrong, repeatable; see pxsim(1) for the list\n"
     "  --fault-connections N     faults befall only the first N connections\n"
+    "  --fault-requests N        those of history (rest-...) only the first N requests\n"
     "  --tls-cert F --tls-key F  serve TLS with these PEM files\n"
     "  --tls-auto DIR            serve TLS with new certificates, kept in DIR: ca.pem cert.pem "
     "key.pem\n"
@@ -164,6 +167,7 @@ static int set_number(struct options *o, int id, const char *value)
     } kinds[] = {
         {PORT, "--port", 65535},
         {FAULT_CONNECTIONS, "--fault-connections", 1e9},
+        {FAULT_REQUESTS, "--fault-requests", 1e9},
         {PING_INTERVAL, "--ping-interval", 1e9},
         {PONG_TIMEOUT, "--pong-timeout", 1e9},
         {MAX_AGE, "--max-age", 1e7},
@@ -184,6 +188,9 @@ static int set_number(struct options *o, int id, const char *value)
         break;
     case FAULT_CONNECTIONS:
         o->fault_connections = (long)v;
+        break;
+    case FAULT_REQUESTS:
+        o->fault_requests = (long)v;
         break;
     case PING_INTERVAL:
         o->ping_ns = (uint64_t)v * NS_PER_MS;
@@ -336,6 +343,7 @@ int options_parse(struct options *o, int argc, char **argv)
         .rate = 100,
         .speed = 1,
         .fault_connections = -1,
+        .fault_requests = -1,
         .seed = 1,
         .limits = true,
         .coalesce = COALESCE,

@@ -18,6 +18,7 @@ struct options {
     bool replay_shared;
     struct faults faults;
     long fault_connections; /* faults befall the first N; -1: all */
+    long fault_requests;    /* the same of requests for history */
     const char *tls_cert, *tls_key, *tls_auto, *tls_ca_out;
     const char *symbols;
     uint64_t seed;

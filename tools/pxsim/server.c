@@ -300,10 +300,12 @@ static void print_counts(const struct server *s)
         (unsigned long long)s->connections, (unsigned long long)s->open,
         (unsigned long long)s->attempts, (unsigned long long)s->messages);
     print_subscribed(s);
-    printf("],\"violations\":%llu,\"dropped\":%llu,\"subscribes\":%llu,\"unsubscribes\":%llu,"
+    printf("],\"requests\":%llu,\"violations\":%llu,\"dropped\":%llu,\"subscribes\":%llu,"
+           "\"unsubscribes\":%llu,"
            "\"streams\":{",
-           (unsigned long long)s->violations, (unsigned long long)s->dropped,
-           (unsigned long long)h->subscribes, (unsigned long long)h->unsubscribes);
+           (unsigned long long)s->requests, (unsigned long long)s->violations,
+           (unsigned long long)s->dropped, (unsigned long long)h->subscribes,
+           (unsigned long long)h->unsubscribes);
     for (const struct hub_tally *t = h->tallies; t != NULL; t = t->next) {
         printf("\"");
         print_json_text(t->name);

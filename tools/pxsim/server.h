@@ -31,6 +31,7 @@ struct server {
     bool stopping;
     uint64_t stop_by_ns;
     uint64_t attempts, connections, open, messages, violations, dropped;
+    uint64_t requests;    /* for history */
     uint64_t *attempt_ns; /* the last ones, a ring as long as the venue's limit */
 };
 

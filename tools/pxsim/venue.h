@@ -4,6 +4,7 @@
 #define PXSIM_VENUE_H
 
 #include "hub.h"
+#include "rest.h"
 
 /* How a connection is ended; code 0: 1008 and a sentence of pxsim's own. */
 struct sim_close {
@@ -41,6 +42,9 @@ struct sim_venue {
                     size_t room);
     /* The notice of a planned end; NULL if the venue has none. */
     size_t (*shutdown_notice)(const struct session *s, char *buf, size_t room);
+    /* A request for trades that were made, over plain HTTP. Put the answer's body in words and
+     * return 200, or return the status to refuse with. NULL: the venue has no such thing here. */
+    int (*history)(struct hub *hub, const struct rest_request *request, struct text *body);
     /* An instrument that may exist, in the venue's spelling. NULL: only the listed ones do. */
     bool (*is_symbol)(const char *name);
     /* A contract on this pair, which is spelled as below: it costs what the pair does. NULL: there

@@ -296,12 +296,13 @@ static void binance_text(struct session *s, const char *text, size_t len)
 #define SPOT(venue)                                                                \
     BINANCE_VENUE(venue), .ping_ms = 20000, .pong_ms = 60000, .messages_per_s = 5, \
                           .open = binance_open, .is_symbol = binance_is_symbol,    \
-                          .shutdown_notice = binance_shutdown_notice
+                          .shutdown_notice = binance_shutdown_notice, .history = binance_history
 
 /* No notice of a planned end is documented for futures. */
 #define FUTURES(venue)                                                                \
     BINANCE_VENUE(venue), .ping_ms = 180000, .pong_ms = 600000, .messages_per_s = 10, \
-                          .is_contract_on = binance_is_contract_on
+                          .is_contract_on = binance_is_contract_on,                   \
+                          .history = binance_futures_history
 
 const struct sim_venue sim_venue_binance = {SPOT(binance)};
 const struct sim_venue sim_venue_binance_us = {SPOT(binance_us)};

@@ -41,6 +41,9 @@ size_t binance_write(const struct stream *st, const struct hub_event *event, cha
 bool binance_futures_payload(struct text *t, const struct stream *st, const struct hub_event *ev);
 size_t binance_shutdown_notice(const struct session *s, char *buf, size_t room);
 
+int binance_history(struct hub *hub, const struct rest_request *r, struct text *body);
+int binance_futures_history(struct hub *hub, const struct rest_request *r, struct text *body);
+
 /* What both markets are put in words with. `key` is all that stands before the value. */
 void binance_key_text(struct text *t, const char *key, const char *value);
 void binance_key_int(struct text *t, const char *key, int64_t value);
