@@ -156,6 +156,17 @@ static int finish_proxies(const struct config *c, char error[CONFIG_ERROR_MAX])
     return 0;
 }
 
+static int finish_backfill(const struct config *c, char error[CONFIG_ERROR_MAX])
+{
+    struct url url;
+    char why[CONFIG_ERROR_MAX];
+    bool limits;
+    for (size_t v = 0; v < venue_count; v++)
+        if (c->venue[v].backfill && config_backfill(c, venue_table[v], &url, &limits, why) < 0)
+            return fail(error, "[%s] backfill: %.400s", venue_table[v]->name, why);
+    return 0;
+}
+
 /* What the single values add up to. */
 static int finish(struct config_build *b, char error[CONFIG_ERROR_MAX])
 {
@@ -172,6 +183,8 @@ static int finish(struct config_build *b, char error[CONFIG_ERROR_MAX])
     int rc = finish_proxies(c, error);
     if (rc == 0)
         rc = finish_venues(c, error);
+    if (rc == 0)
+        rc = finish_backfill(c, error);
     return rc != 0 ? rc : finish_symbols(c, error);
 }
 
@@ -328,6 +341,42 @@ const char *config_proxy(const struct config *config, const struct px_venue *ven
         (except != NULL && proxy_spares(except, to->host)))
         return NULL;
     return to->tls ? config->env.https_proxy : config->env.http_proxy;
+}
+
+/* http:// in place of ws://, https:// in place of wss://, and no path. */
+static int beside(const char *endpoint, struct url *out, char error[URL_ERROR_MAX])
+{
+    int rc = url_parse(endpoint, out, error);
+    out->has_path = false;
+    return rc;
+}
+
+int config_backfill(const struct config *config, const struct px_venue *venue, struct url *out,
+                    bool *limits, char error[CONFIG_ERROR_MAX])
+{
+    const struct config_venue *own = config_venue_of(config, venue);
+    bool apart = own->backfill_url[0] != '\0', moved = own->endpoint[0][0] != '\0';
+    if (venue->history == NULL) {
+        snprintf(error, CONFIG_ERROR_MAX,
+                 "%s has no history that anybody may ask for by the ids of its trades",
+                 venue->title);
+        return -EINVAL;
+    }
+    *limits = (!apart && !moved) || own->limits;
+    int rc = apart   ? url_parse_http(own->backfill_url, out, error)
+             : moved ? beside(own->endpoint[0], out, error)
+                     : url_parse_http(venue->history->url, out, error);
+    if (rc < 0)
+        return rc;
+    if (config_proxy(config, venue, out) != NULL)
+        rc = snprintf(error, CONFIG_ERROR_MAX,
+                      "requests do not go through a proxy, and there is one on the way to %s",
+                      out->authority);
+    else if (out->tls && out->numeric)
+        rc = snprintf(error, CONFIG_ERROR_MAX,
+                      "over TLS the host is verified by its name, and %s is an address",
+                      out->authority);
+    return rc > 0 ? -EINVAL : 0;
 }
 
 const char *config_bind(const struct config *config, const struct px_venue *venue)

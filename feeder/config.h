@@ -43,13 +43,15 @@ struct config_venue {
                        quotes come out of the deeper book stream */
     char endpoint[CONFIG_ENDPOINTS_MAX][CONFIG_URL_MAX]; /* up to a "", tried in turn; none: the
                                                             venue's own, and its limits apply */
-    bool limits;                   /* the venue's limits apply to `endpoint` too */
-    bool deflate;                  /* offer permessage-deflate */
-    uint32_t silence_ms;           /* 0: the venue's */
-    uint32_t life_s;               /* a connection is replaced by then, 0: the venue's */
-    uint32_t redundancy;           /* connections that carry the same, 1 or 2 */
-    char proxy[CONFIG_URL_MAX];    /* as that of [bus], for this venue; "": that */
-    char bind[CONFIG_ADDRESS_MAX]; /* likewise */
+    bool limits;                       /* the venue's limits apply to `endpoint` too */
+    bool deflate;                      /* offer permessage-deflate */
+    uint32_t silence_ms;               /* 0: the venue's */
+    uint32_t life_s;                   /* a connection is replaced by then, 0: the venue's */
+    uint32_t redundancy;               /* connections that carry the same, 1 or 2 */
+    char proxy[CONFIG_URL_MAX];        /* as that of [bus], for this venue; "": that */
+    char bind[CONFIG_ADDRESS_MAX];     /* likewise */
+    bool backfill;                     /* trades that were missed are asked for by REST */
+    char backfill_url[CONFIG_URL_MAX]; /* there; "": see config_backfill() */
 };
 
 /* What the environment said, for those who must not ask it. NULL: not set. */
@@ -140,6 +142,12 @@ const char *config_endpoint_at(const struct config *config, const struct px_venu
  * neither on this machine nor in no_proxy. NULL: none. */
 const char *config_proxy(const struct config *config, const struct px_venue *venue,
                          const struct url *to);
+
+/* Where missed trades of a venue are asked for: backfill_url, else the host and port of the first
+ * endpoint of the operator's own, else the venue's. `*limits`: the venue's limits apply there.
+ * Errors: -EINVAL with a sentence in `error`: not a URL, or one that cannot be asked. */
+int config_backfill(const struct config *config, const struct px_venue *venue, struct url *out,
+                    bool *limits, char error[CONFIG_ERROR_MAX]);
 
 /* The address that connections to a venue have on this side, as a text. NULL: any. */
 const char *config_bind(const struct config *config, const struct px_venue *venue);

@@ -80,6 +80,8 @@ const struct config_key config_venue_keys[] = {
     VENUE("limits", KEY_LIMITS, limits, true, 0, 0, "venue"),
     VENUE("deflate", KEY_BOOL, deflate, true, 0, 0, NULL),
     VENUE("silence_ms", KEY_UINT, silence_ms, true, 0, DAY_MS, "MS"),
+    VENUE("backfill", KEY_BOOL, backfill, true, 0, 0, NULL),
+    VENUE("backfill_url", KEY_REST, backfill_url, true, 1, CONFIG_URL_MAX, "URL"),
 };
 const size_t config_venue_key_count = sizeof(config_venue_keys) / sizeof(config_venue_keys[0]);
 
@@ -111,6 +113,7 @@ size_t config_key_size(const struct config_key *key)
     switch (key->type) {
     case KEY_TEXT:
     case KEY_NAME:
+    case KEY_REST:
     case KEY_PROXY:
     case KEY_SOURCE:
     case KEY_LIST:
@@ -237,6 +240,16 @@ static int check_address(struct config_build *b, const char *value)
     return refuse(b, "\"%.64s\" is not an IPv4 or IPv6 address", value);
 }
 
+static int check_rest(struct config_build *b, const char *value)
+{
+    struct url url;
+    char error[URL_ERROR_MAX];
+    if (url_parse_http(value, &url, error) < 0)
+        return refuse(b, "%s", error);
+    return url.has_path ? refuse(b, "\"%.64s\" has a path: the venue's own are appended", value)
+                        : 0;
+}
+
 static int set_text(struct config_build *b, const struct config_key *key, char *field,
                     const char *value, bool again)
 {
@@ -248,6 +261,8 @@ static int set_text(struct config_build *b, const struct config_key *key, char *
     int rc = 0;
     if (key->type == KEY_NAME)
         rc = check_name(b, value);
+    else if (key->type == KEY_REST)
+        rc = check_rest(b, value);
     else if (key->type == KEY_PROXY)
         rc = check_proxy(b, value);
     else if (key->type == KEY_SOURCE)

@@ -14,6 +14,7 @@ enum config_type {
     KEY_TEXT,   /* char[max] */
     KEY_NAME,   /* char[max]: [A-Za-z0-9._-] */
     KEY_URLS,   /* char[CONFIG_ENDPOINTS_MAX][max]: ws:// or wss://; continuation lines append */
+    KEY_REST,   /* char[max]: http:// or https:// with a host, without a path */
     KEY_PROXY,  /* char[max]: http://HOST:PORT or none; never quoted, it may hold a password */
     KEY_SOURCE, /* char[max]: an IPv4 or IPv6 address, or none */
     KEY_LIST,   /* char[max]: continuation lines append */

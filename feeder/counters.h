@@ -59,6 +59,13 @@
     /* gate.c */                                                                                   \
     X(breaker_opens, "times", PX_COUNTER, "times that the breaker of an endpoint opened")          \
     X(budget_waits, "times", PX_COUNTER, "attempts put off because a venue's budget was used up")  \
+    /* backfill.c */                                                                               \
+    X(backfill_requests, "requests", PX_COUNTER, "requests for trades that were missed")           \
+    X(backfill_failures, "requests", PX_COUNTER, "such requests that brought no usable answer")    \
+    X(backfill_trades, "trades", PX_COUNTER, "missed trades published afterwards")                 \
+    X(backfill_open, "holes", PX_LEVEL, "holes in trades that are being filled, or wait for it")   \
+    X(backfill_whole, "holes", PX_COUNTER, "holes that were filled whole")                         \
+    X(backfill_unfilled, "holes", PX_COUNTER, "holes that were not filled, or not whole")          \
     /* memwatch.c */                                                                               \
     X(memory_soft_trims, "times", PX_COUNTER,                                                      \
       "times that the soft limit made the feeder clean up")                                        \

@@ -79,6 +79,7 @@ static void each_100ms(struct feeder *f, struct publish_time at)
 {
     wants_tick(f->wants, at.mono_ns);
     fleet_tick(f->fleet, at.mono_ns);
+    backfill_tick(f->backfill, at.mono_ns);
     publish_judge(f->publish, at);
     px_writer_flush(f->writer);
     if (wants_revision(f->wants) != f->saved_revision) {
@@ -296,6 +297,10 @@ static int open_fleet(struct feeder *f)
     f->tls = NULL; /* the fleet's from here on */
     int rc = fleet_open(f->fleet, &shared);
     wants_on_gone(f->wants, fleet_forget, f->fleet);
+    if (rc == 0)
+        f->backfill = backfill_new(&f->fleet->shared);
+    if (f->backfill == NULL)
+        rc = -ENOMEM;
     return rc < 0 ? fail(f->config.bus, rc, "cannot make room for connections") : 0;
 }
 
@@ -341,6 +346,7 @@ void feeder_close(struct feeder *f, bool keep)
     if (f->state != NULL && f->wants != NULL && f->end != FEEDER_RUNS)
         state_save(f->state, next_saved, f);
     sessions_close(f);
+    backfill_free(f->backfill);
     if (f->fleet != NULL)
         fleet_free(f->fleet);
     free(f->fleet);

@@ -4,6 +4,7 @@
 
 #include <signal.h>
 
+#include "backfill.h"
 #include "config.h"
 #include "control.h"
 #include "fleet.h"
@@ -47,6 +48,7 @@ struct feeder {
     struct fold *fold;
     struct publish *publish;
     struct fleet *fleet;
+    struct backfill *backfill;
     struct state *state;
     struct gate *gate;
     struct memwatch memwatch;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -22,7 +23,8 @@
 struct net {
     struct lws_context *context;
     struct lws_vhost *vhost;
-    struct lws *inside; /* whose event is being handled */
+    struct lws_vhost *secure; /* for requests over TLS; NULL: none were made yet */
+    struct lws *inside;       /* whose event is being handled */
     struct net_fd *again;
     uint32_t timers, descriptors;
     bool stop;
@@ -33,11 +35,14 @@ _Static_assert(sizeof(lws_sorted_usec_list_t) <= sizeof(((struct net_timer *)0)-
 
 static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                     size_t len);
+static int on_http(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                   size_t len);
 
-/* The first entry serves libwebsockets' own descriptors, the second ours. */
+/* The first entry serves libwebsockets' own descriptors, the second ours, the third requests. */
 static const struct lws_protocols protocols[] = {
     {"lws", lws_callback_http_dummy, 0, 0, 0, NULL, 0},
     {"raw", on_event, 0, 0, 0, NULL, 0},
+    {"http", on_http, 0, 0, 0, NULL, 0},
     {NULL, NULL, 0, 0, 0, NULL, 0},
 };
 
@@ -69,14 +74,8 @@ static void limit_descriptors(void)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-struct net *net_new(void)
+static struct lws_context_creation_info settings(struct net *net)
 {
-    struct net *net = calloc(1, sizeof *net);
-    if (net == NULL)
-        return NULL;
-    limit_descriptors();
-    lws_set_log_level(LLL_ERR, say);
-    lws_set_allocator(own_memory);
     struct lws_context_creation_info info;
     memset(&info, 0, sizeof info);
     info.port = CONTEXT_PORT_NO_LISTEN;
@@ -85,6 +84,18 @@ struct net *net_new(void)
     info.uid = -1;
     info.user = net;
     info.options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS;
+    return info;
+}
+
+struct net *net_new(void)
+{
+    struct net *net = calloc(1, sizeof *net);
+    if (net == NULL)
+        return NULL;
+    limit_descriptors();
+    lws_set_log_level(LLL_ERR, say);
+    lws_set_allocator(own_memory);
+    const struct lws_context_creation_info info = settings(net);
     net->context = lws_create_context(&info);
     if (net->context != NULL)
         net->vhost = lws_create_vhost(net->context, &info);
@@ -280,6 +291,138 @@ uint32_t net_timers(const struct net *net)
 uint32_t net_descriptors(const struct net *net)
 {
     return net->descriptors;
+}
+
+/* ---- requests ---- */
+
+int net_http_trust(struct net *net, void *ssl_context)
+{
+    if (net->secure != NULL)
+        return 0;
+    struct lws_context_creation_info info = settings(net);
+    info.vhost_name = "secure";
+    info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
+    info.provided_client_ssl_ctx = ssl_context;
+    net->secure = lws_create_vhost(net->context, &info);
+    return net->secure == NULL ? -ENOMEM : 0;
+}
+
+int net_http_get(struct net *net, struct net_http *h, const struct net_request *request)
+{
+    struct lws_client_connect_info info;
+    memset(&info, 0, sizeof info);
+    info.context = net->context;
+    info.vhost = request->tls ? net->secure : net->vhost;
+    info.address = request->address;
+    info.port = request->port;
+    info.host = info.origin = request->authority;
+    info.path = request->path;
+    info.iface = request->source;
+    info.method = "GET";
+    info.alpn = "http/1.1";
+    info.protocol = info.local_protocol_name = "http";
+    info.ssl_connection = (request->tls ? LCCSCF_USE_SSL : 0) | (int)LCCSCF_HTTP_NO_FOLLOW_REDIRECT;
+    info.opaque_user_data = h;
+    h->net = net;
+    h->state = NET_HTTP_ASKED;
+    h->len = 0;
+    h->status = 0;
+    h->whole = h->too_large = false;
+    h->retry_after[0] = h->error[0] = '\0';
+    h->wsi = NULL;
+    struct lws *wsi = lws_client_connect_via_info(&info);
+    if (wsi != NULL && h->state == NET_HTTP_ASKED)
+        h->wsi = wsi;
+    else if (h->state == NET_HTTP_ASKED)
+        h->state = NET_HTTP_DONE;
+    return h->state == NET_HTTP_DONE ? -EIO : 0;
+}
+
+void net_http_cancel(struct net_http *h)
+{
+    struct lws *wsi = h->wsi;
+    h->wsi = NULL;
+    h->state = NET_HTTP_IDLE;
+    if (wsi == NULL)
+        return;
+    lws_set_opaque_user_data(wsi, NULL);
+    lws_set_timeout(wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_SYNC);
+}
+
+static int append(struct net_http *h, const void *in, size_t len)
+{
+    if (len > h->cap - h->len) {
+        h->too_large = true;
+        return -1;
+    }
+    memcpy(h->body + h->len, in, len);
+    h->len += len;
+    return 0;
+}
+
+static int receive(struct lws *wsi)
+{
+    char buffer[LWS_PRE + 4096];
+    char *at = buffer + LWS_PRE;
+    int room = (int)sizeof buffer - LWS_PRE;
+    return lws_http_client_read(wsi, &at, &room) < 0 ? -1 : 0;
+}
+
+/* Some venues refuse whoever does not say what he is. */
+static int introduce(struct lws *wsi, void *in, size_t len)
+{
+    static const char name[] = "px/" PX_VERSION;
+    unsigned char **at = in, *end = *at + len;
+    return lws_add_http_header_by_name(wsi, (const unsigned char *)"User-Agent:",
+                                       (const unsigned char *)name, (int)sizeof name - 1, at, end);
+}
+
+static void headers(struct lws *wsi, struct net_http *h)
+{
+    h->status = (int)lws_http_client_http_response(wsi);
+    if (lws_hdr_copy(wsi, h->retry_after, (int)sizeof h->retry_after, WSI_TOKEN_HTTP_RETRY_AFTER) <=
+        0)
+        h->retry_after[0] = '\0';
+}
+
+static void ended(struct net_http *h, const char *why)
+{
+    if (why != NULL)
+        snprintf(h->error, sizeof h->error, "%s", why);
+    h->wsi = NULL;
+    h->state = NET_HTTP_DONE;
+}
+
+/* One that was cancelled has no owner. */
+static int on_http(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                   size_t len)
+{
+    (void)user;
+    struct net_http *h = lws_get_opaque_user_data(wsi);
+    if (h == NULL)
+        return 0;
+    switch (reason) {
+    case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER:
+        return introduce(wsi, in, len);
+    case LWS_CALLBACK_ESTABLISHED_CLIENT_HTTP:
+        headers(wsi, h);
+        return 0;
+    case LWS_CALLBACK_RECEIVE_CLIENT_HTTP:
+        return receive(wsi);
+    case LWS_CALLBACK_RECEIVE_CLIENT_HTTP_READ:
+        return append(h, in, len);
+    case LWS_CALLBACK_COMPLETED_CLIENT_HTTP:
+        h->whole = true;
+        return -1; /* one request, one connection */
+    case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
+        ended(h, in);
+        return 0;
+    case LWS_CALLBACK_CLOSED_CLIENT_HTTP:
+        ended(h, NULL);
+        return 0;
+    default:
+        return 0;
+    }
 }
 
 /* A negative time makes libwebsockets look at the descriptors without sleeping. */

@@ -75,6 +75,43 @@ void net_timer_cancel(struct net_timer *t);
 uint32_t net_timers(const struct net *net);      /* armed */
 uint32_t net_descriptors(const struct net *net); /* watched */
 
+/* ---- an HTTP request of ours, by libwebsockets' client ---- */
+
+struct net_request {
+    const char *address; /* numeric: libwebsockets would look up a name and block */
+    uint16_t port;
+    const char *authority; /* of the Host header; without its port the name that TLS verifies */
+    const char *path;
+    const char *source; /* address of our side, NULL any */
+    bool tls;           /* net_http_trust() was called */
+};
+
+enum net_http_state { NET_HTTP_IDLE, NET_HTTP_ASKED, NET_HTTP_DONE };
+
+/* One GET at a time: embedded in its owner, zeroed before first use, `body` and `cap` are the
+ * owner's. It tells nobody when it is done: the owner looks. */
+struct net_http {
+    struct net *net;
+    struct lws *wsi;
+    enum net_http_state state;
+    unsigned char *body;
+    size_t cap, len;
+    int status;           /* of the answer, 0 none came */
+    char retry_after[40]; /* as it came, "" none */
+    bool whole;           /* the answer is here to its end */
+    bool too_large;
+    char error[96]; /* why it is not, "" unknown */
+};
+
+/* Redirections are not followed, bodies are asked for as they are. Errors: -EIO, and h->error says
+ * why; else it is asked. */
+int net_http_get(struct net *net, struct net_http *h, const struct net_request *request);
+/* Whatever its state, it is idle now. */
+void net_http_cancel(struct net_http *h);
+/* Requests over TLS trust what this context (SSL_CTX) does, which stays the caller's and outlives
+ * the net. Errors: -ENOMEM. */
+int net_http_trust(struct net *net, void *ssl_context);
+
 /* Run until net_stop(). With `poll` not NULL the loop never sleeps: poll(owner) is called again and
  * again, the descriptors are looked at every so often. */
 void net_run(struct net *net, void (*poll)(void *), void *owner);

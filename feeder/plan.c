@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 
+#include "backfill.h"
 #include "control.h"
 #include "gate.h"
 #include "memwatch.h"
@@ -39,6 +40,9 @@ size_t plan_items(const struct config *config, const struct plan_link *link,
         {"feeder", "trend of memory", memwatch_bytes(), 1},
         {"feeder", "saved set", state_bytes(config->capacity), 1},
         {"feeder", "breakers and budgets", gate_bytes(), 1},
+        {"feeder", "back-fill", backfill_bytes(), 1},
+        {"feeder", "answers of histories", BACKFILL_ANSWER_BYTES + VENUE_PADDING,
+         backfill_answers(config)},
         {"feeder", "connections", link->object_bytes, links},
         {"websocket", "receive buffers", link->receive_bytes, links},
         {"websocket", "send buffers", link->send_bytes, links},

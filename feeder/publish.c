@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hole.h"
 #include "log.h"
 #include "publish_internal.h"
 
@@ -355,6 +356,38 @@ static void take_data(struct publish *p, const struct venue_event *ev)
         quality_present(p, s, slot, kind);
     if (taken == TAKEN)
         publish_tick(p, slot, ev, flags);
+}
+
+void publish_on_hole(struct publish *p, void (*hole)(void *user, const struct publish_hole *hole),
+                     void *user)
+{
+    p->hole = hole;
+    p->hole_user = user;
+}
+
+/* Ids that began anew are behind it. */
+bool publish_hole_stands(const struct publish *p, const struct publish_hole *hole)
+{
+    const struct symbol *s = &p->symbol[hole->slot];
+    return px_writer_generation(p->writer, hole->slot) == hole->generation &&
+           s->generation == hole->generation && s->aggregated == hole->aggregated &&
+           s->trade.last >= hole->last;
+}
+
+bool publish_fill(struct publish *p, const struct publish_hole *hole,
+                  const struct hole_trade *trade, struct publish_time at)
+{
+    const struct px_update u = {.kind = PX_TRADE,
+                                .flags = trade->flags | PX_FLAG_BACKFILL,
+                                .exch_ns = trade->exch_ns,
+                                .recv_ns = at.utc_ns,
+                                .mono_ns = at.mono_ns,
+                                .venue_id = trade->id,
+                                .u.trade = trade->trade};
+    bool newer = trade->id > px_writer_last_id(p->writer, hole->slot, PX_TRADE);
+    uint64_t seq = newer ? px_writer_publish(p->writer, hole->slot, &u)
+                         : px_writer_publish_past(p->writer, hole->slot, &u);
+    return seq != 0;
 }
 
 static void take_bad(struct publish *p, const struct venue_event *ev)

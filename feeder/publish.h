@@ -43,6 +43,27 @@ struct publish *publish_new(px_writer *w, struct wants *wants, struct fold *fold
 void publish_free(struct publish *p);
 size_t publish_bytes(uint32_t capacity);
 
+/* A hole in the ids of a symbol's trades, as it was said by a STATUS gap tick. */
+struct publish_hole {
+    uint32_t venue_index, slot, generation;
+    bool aggregated;
+    uint64_t first, last;
+    int64_t after_ns; /* exchange time of the last trade before it, at about; 0 unknown */
+};
+
+/* Who is told of holes, inside publish_frame(): it must not call back. NULL: nobody. */
+void publish_on_hole(struct publish *p, void (*hole)(void *user, const struct publish_hole *hole),
+                     void *user);
+
+/* Is the slot still that symbol's, and the count of its ids the one that the hole is in? */
+bool publish_hole_stands(const struct publish *p, const struct publish_hole *hole);
+
+/* A trade of a hole: on the ring as PX_FLAG_BACKFILL. The last trade of the symbol stays what it is
+ * if it is a later one. px_writer_flush() is the caller's. False: a decimal does not fit. */
+struct hole_trade;
+bool publish_fill(struct publish *p, const struct publish_hole *hole,
+                  const struct hole_trade *trade, struct publish_time at);
+
 /* Decode one text message (VENUE_PADDING readable bytes behind it) and publish what it states.
  * px_writer_flush() is the caller's, once per batch. Returns how many events of a symbol it had:
  * data, or the venue's word that there was none to miss. */

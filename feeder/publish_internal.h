@@ -54,6 +54,8 @@ struct publish {
     struct publish_time at;
     uint32_t events;
     int64_t began_ns; /* the first event of this run, 0 none yet */
+    void (*hole)(void *user, const struct publish_hole *hole);
+    void *hole_user;
     struct symbol symbol[];
 };
 

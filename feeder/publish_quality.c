@@ -28,6 +28,21 @@ static void quality(struct publish *p, uint32_t slot, uint32_t q, uint32_t event
     say(p, slot, event, cause);
 }
 
+/* They may be had elsewhere. */
+static void tell_hole(struct publish *p, uint32_t slot, uint64_t first, uint64_t last)
+{
+    const struct symbol *s = &p->symbol[slot];
+    const struct publish_hole hole = {.venue_index = s->venue,
+                                      .slot = slot,
+                                      .generation = s->generation,
+                                      .aggregated = s->aggregated,
+                                      .first = first,
+                                      .last = last,
+                                      .after_ns = s->trade_exch_ns};
+    if (p->hole != NULL)
+        p->hole(p->hole_user, &hole);
+}
+
 void quality_ids_missing(struct publish *p, uint32_t slot, uint64_t first, uint64_t last)
 {
     struct px_status status = {.event = PX_EVENT_GAP,
@@ -41,6 +56,7 @@ void quality_ids_missing(struct publish *p, uint32_t slot, uint64_t first, uint6
     px_writer_count(p->writer, PX_C_gaps, 1);
     px_writer_count(p->writer, PX_C_ids_missing, status.count);
     p->from->gaps++;
+    tell_hole(p, slot, first, last);
 }
 
 /* ---- which links a symbol lives by ---- */

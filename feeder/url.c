@@ -118,16 +118,18 @@ static int parse_path(const char *text, struct url *url, char *error)
     return 0;
 }
 
-int url_parse(const char *text, struct url *out, char error[URL_ERROR_MAX])
+/* `plain` and `secure`: what the URL may begin with. */
+static int parse(const char *text, const char *plain, const char *secure, struct url *out,
+                 char error[URL_ERROR_MAX])
 {
     struct url url = {.port = 0};
     if (!printable(text))
         return refuse(error, "a URL has no spaces and no control characters");
-    if (strncasecmp(text, "wss://", 6) == 0)
+    if (strncasecmp(text, secure, strlen(secure)) == 0)
         url.tls = true;
-    else if (strncasecmp(text, "ws://", 5) != 0)
-        return refuse(error, "'%.60s' does not begin with ws:// or wss://", text);
-    const char *authority = text + (url.tls ? 6 : 5);
+    else if (strncasecmp(text, plain, strlen(plain)) != 0)
+        return refuse(error, "'%.60s' does not begin with %s or %s", text, plain, secure);
+    const char *authority = text + strlen(url.tls ? secure : plain);
     size_t len = strcspn(authority, "/?#");
     int rc = url_parse_authority(authority, len, &url, error);
     if (rc == 0)
@@ -143,4 +145,14 @@ int url_parse(const char *text, struct url *out, char error[URL_ERROR_MAX])
         snprintf(url.authority + n, sizeof url.authority - (size_t)n, ":%u", url.port);
     *out = url;
     return 0;
+}
+
+int url_parse(const char *text, struct url *out, char error[URL_ERROR_MAX])
+{
+    return parse(text, "ws://", "wss://", out, error);
+}
+
+int url_parse_http(const char *text, struct url *out, char error[URL_ERROR_MAX])
+{
+    return parse(text, "http://", "https://", out, error);
 }

@@ -1,4 +1,5 @@
-/* Endpoint URLs: ws:// and wss://. Pure. */
+/* URLs of endpoints: ws:// and wss://, and of what stands beside them: http:// and https://. Pure.
+ */
 #ifndef PX_FEEDER_URL_H
 #define PX_FEEDER_URL_H
 
@@ -22,6 +23,7 @@ struct url {
 
 /* Errors: -EINVAL with one sentence in `error`; *out is untouched then. */
 int url_parse(const char *text, struct url *out, char error[URL_ERROR_MAX]);
+int url_parse_http(const char *text, struct url *out, char error[URL_ERROR_MAX]);
 
 /* HOST or HOST:PORT alone, not NUL-terminated: host, numeric and port (0: none was given) of *out.
  * Errors: as url_parse(), but *out may have changed. */

@@ -153,6 +153,29 @@ struct book; /* feeder/book.h */
 /* Parser state of one thread of frames: opaque, made by json.cc (feeder/json.h). */
 struct json;
 
+/* A hole in the consecutive ids of one symbol's trades, as far as it is still open. */
+struct venue_hole {
+    const char *native;   /* NUL-terminated */
+    uint64_t first, last; /* venue_id of the first and last trade that is missing */
+    int64_t after_ns;     /* exchange time: no trade of the hole is older */
+    bool aggregated;      /* they are aggregated trades */
+};
+
+/* A venue's history of trades as anybody may ask for it over HTTP. Ops under the same rules. */
+struct venue_history {
+    const char *url;           /* "https://host" */
+    uint32_t requests_per_min; /* per address, well below what the venue allows to all requests */
+
+    /* Path and query of the request for the first trades of the hole, as many as an answer takes.
+     * Returns the length, or -ENOSPC. */
+    int (*path)(const struct venue_hole *hole, char *out, size_t cap);
+
+    /* Turn an answer into trades of the hole's symbol, in the venue's order; those beside the hole
+     * too. `body`, results and errors as those of on_text(). */
+    int (*on_answer)(struct json *json, const char *body, size_t len, const struct venue_hole *hole,
+                     const struct venue_sink *sink);
+};
+
 struct px_venue {
     const char *name;                 /* "binance" */
     const char *title;                /* "Binance spot" */
@@ -211,6 +234,9 @@ struct px_venue {
     /* The venue's own ping message; NULL: WebSocket pings suffice. */
     const char *keepalive;
     uint32_t keepalive_ms; /* interval of it; 0 none */
+
+    /* Where trades that were missed can be had. NULL: nowhere, or not by the ids of its streams. */
+    const struct venue_history *history;
 };
 
 /* The table made of venues.def. */

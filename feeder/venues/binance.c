@@ -5,6 +5,7 @@
 #include "venue.h"
 
 #include "binance_fast.h"
+#include "binance_history.h"
 #include "binance_read.h"
 #include "binance_subscribe.h"
 
@@ -66,6 +67,7 @@ const struct px_venue px_venue_binance = {
     .silence_ms = SILENCE_MS,
     .paths = {"/stream?timeUnit=MICROSECOND"},
     .on_text = binance_on_text,
+    .history = &binance_history,
 };
 
 const struct px_venue px_venue_binance_us = {
@@ -76,6 +78,7 @@ const struct px_venue px_venue_binance_us = {
     .silence_ms = LONG_SILENCE_MS,
     .paths = {"/stream"},
     .on_text = binance_us_on_text,
+    .history = &binance_us_history,
 };
 
 const struct px_venue px_venue_binance_tr = {
@@ -101,6 +104,7 @@ const struct px_venue px_venue_binance_usdm = {
     .route_kinds = {PX_QUOTES, PX_TRADES | PX_TICKERS},
     .paths = {"/public/stream", "/market/stream"},
     .on_text = binance_usdm_on_text,
+    .history = &binance_usdm_history,
 };
 
 const struct px_venue px_venue_binance_coinm = {
@@ -111,4 +115,5 @@ const struct px_venue px_venue_binance_coinm = {
     .silence_ms = LONG_SILENCE_MS,
     .paths = {"/stream"},
     .on_text = binance_coinm_on_text,
+    .history = &binance_coinm_history,
 };

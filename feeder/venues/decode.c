@@ -179,6 +179,18 @@ int decode_into(struct decode *d, const char *key, const char *inner)
     return rc != 0 || inner == NULL ? rc : enter_key(d, inner);
 }
 
+int decode_array(struct decode *d, const char *frame, size_t len)
+{
+    struct json_item root;
+    if (json_open(d->json, frame, len, &root) != 0 || json_finish(d->json) != 0)
+        return decode_refuse_json(d);
+    if (root.type != JSON_ARRAY) {
+        refuse(&d->refusal, REFUSED_TYPE, "it is no array");
+        return decode_give_refusal(d);
+    }
+    return json_rewind(d->json, &root) != 0 || json_enter(d->json) != 0 ? decode_refuse_json(d) : 0;
+}
+
 int decode_each(struct decode *d, int (*take)(struct decode *d, void *user), void *user)
 {
     struct json_item item;

@@ -105,6 +105,10 @@ int decode_into(struct decode *d, const char *key, const char *inner);
  * or -EBADMSG of the parser. */
 int decode_each(struct decode *d, int (*take)(struct decode *d, void *user), void *user);
 
+/* The whole document, which has to be an array: JSON to its last byte, and entered. 0, or -EBADMSG
+ * refused, and given so. */
+int decode_array(struct decode *d, const char *frame, size_t len);
+
 /* Keep a short text over decode_into(). False: longer than that, and not kept. */
 #define DECODE_KEEP_MAX 64u
 struct decode_kept {
