@@ -50,10 +50,7 @@ static int take_trade(struct decode *d, void *user)
         (rc = field_bool(r, decode_field(&f, SINGLE_MAKER), "maker side", &buyer_is_maker)) != 0)
         return rc;
     event.flags = buyer_is_maker ? PX_SIDE_SELL : PX_SIDE_BUY;
-    event.venue_id = t->trade_id;
-    event.trade_id = decode_field(&f, SINGLE_ID)->text.at;
-    event.trade_id_len = (uint32_t)decode_field(&f, SINGLE_ID)->text.len;
-    history_give(d, a->hole, &event);
+    history_give(d, a->hole, &event, decode_field(&f, SINGLE_ID)->text);
     return 0;
 }
 
@@ -61,8 +58,7 @@ static int take_answer(struct json *json, const char *body, size_t len, const st
                        const struct venue_sink *sink)
 {
     struct answer a = *answer;
-    struct decode d = decode_start(json, sink, "binance");
-    d.refusal.what = "trade of the history";
+    struct decode d = history_start(json, sink, "binance");
     int rc = decode_array(&d, body, len);
     return decode_end(&d, rc != 0 ? rc : decode_each(&d, take_trade, &a));
 }

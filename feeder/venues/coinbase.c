@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "coinbase_history.h"
 #include "coinbase_shared.h"
 #include "levels.h"
 
@@ -356,4 +357,5 @@ const struct px_venue px_venue_coinbase = {
     .paths = {"/"},
     .subscribe = subscribe,
     .on_text = on_text,
+    .history = &coinbase_history,
 };

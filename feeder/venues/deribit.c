@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "decode.h"
+#include "history.h"
 #include "levels.h"
 
 enum root_field {
@@ -530,6 +531,42 @@ static int subscribe(const struct venue_request *request, char *out, size_t cap,
     return (int)at + snprintf(out + at, TAIL_MAX, "]},\"id\":%" PRId64 "}", id);
 }
 
+/* Trades that were missed, by the instrument's own count, up to the end of a page. */
+static int history_query(const struct venue_hole *hole, char *out, size_t cap)
+{
+    char symbol[HISTORY_SYMBOL_MAX];
+    return history_path(out, cap,
+                        "/api/v2/public/get_last_trades_by_instrument?instrument_name=%s"
+                        "&start_seq=%" PRIu64 "&end_seq=%" PRIu64 "&count=%u&sorting=asc",
+                        history_symbol(hole, symbol), hole->first, history_reach(hole),
+                        HISTORY_PAGE);
+}
+
+/* {"jsonrpc":"2.0","result":{"trades":[...],"has_more":false},...}: the elements are those of the
+ * stream. */
+static int on_history(struct json *json, const char *body, size_t len,
+                      const struct venue_hole *hole, const struct venue_sink *sink)
+{
+    static const struct decode_name names[] = {DECODE_NAME("result")};
+    struct decode d = history_start(json, sink, "deribit");
+    struct decode_fields f;
+    (void)hole;
+    int rc = decode_root(&d, body, len, names, 1, &f);
+    if (rc >= 0 && (rc != 0 || decode_into(&d, "result", "trades") != 0)) {
+        refuse(&d.refusal, REFUSED_MISSING, "result.trades is missing");
+        rc = decode_give_refusal(&d);
+    }
+    return decode_end(&d, rc != 0 ? rc : decode_each(&d, take_trade, NULL));
+}
+
+/* A request costs 500 credits of a bucket of 50,000. */
+static const struct venue_history history = {
+    .url = "https://www.deribit.com",
+    .requests_per_min = 60,
+    .path = history_query,
+    .on_answer = on_history,
+};
+
 /* A subscribe message costs 3,000 credits of a bucket of 30,000, which is filled by 10,000 a
  * second. An address may have 32 connections open; how fast they may be opened is not published,
  * nor what one carries. */
@@ -549,4 +586,5 @@ const struct px_venue px_venue_deribit = {
              "\"public/set_heartbeat\",\"params\":{\"interval\":30}}",
     .subscribe = subscribe,
     .on_text = on_text,
+    .history = &history,
 };

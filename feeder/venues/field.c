@@ -175,6 +175,24 @@ int field_time_text(struct refusal *r, const struct json_item *item, const char 
     return time_of(r, item, name, true, out);
 }
 
+int field_seconds(struct refusal *r, const struct json_item *item, const char *name, int64_t *out)
+{
+    char show[FIELD_SHOW_MAX];
+    struct px_decimal n;
+    if (item == NULL)
+        return missing(r, name);
+    if (item->type != JSON_NUMBER)
+        return refuse(r, REFUSED_TYPE, "%s is %s and no number", name, shown(item, show));
+    if (decimal_parse(item->text.at, item->text.len, &n) != 0 || n.mantissa < 0 || n.exponent < -9)
+        return refuse(r, REFUSED_RANGE, "%s %s is no time", name, shown(item, show));
+    int64_t ns = n.mantissa;
+    for (int32_t e = n.exponent; e > -9; e--)
+        if (__builtin_mul_overflow(ns, 10, &ns))
+            return refuse(r, REFUSED_RANGE, "%s %s is no time", name, shown(item, show));
+    *out = ns;
+    return 0;
+}
+
 /* Exactly `count` digits. */
 static bool take_digits(struct json_text *text, unsigned count, int64_t *out)
 {

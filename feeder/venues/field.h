@@ -60,6 +60,9 @@ int field_id_text(struct refusal *r, const struct json_item *item, const char *n
 int field_time_text(struct refusal *r, const struct json_item *item, const char *name,
                     int64_t *out);
 
+/* A JSON number of seconds since 1970, with up to nine digits behind the point, as ns. */
+int field_seconds(struct refusal *r, const struct json_item *item, const char *name, int64_t *out);
+
 /* The id of a trade: an integer of 64 bits, as number or text; of any other text its FNV-1a hash
  * (Fowler, Noll, Vo; 64 bits), and PX_FLAG_HASHED is set in *flags. *text is what the venue wrote.
  */

@@ -38,24 +38,23 @@ int history_path(char *out, size_t cap, const char *format, ...)
     return n < 0 || (size_t)n >= cap ? -ENOSPC : n;
 }
 
-void history_give(struct decode *d, const struct venue_hole *hole, struct venue_event *event)
+struct decode history_start(struct json *json, const struct venue_sink *sink, const char *venue)
+{
+    struct decode d = decode_start(json, sink, venue);
+    d.refusal.what = "history of trades";
+    return d;
+}
+
+void history_give(struct decode *d, const struct venue_hole *hole, struct venue_event *event,
+                  struct json_text id)
 {
     event->type = VENUE_TRADE;
     event->symbol = hole->native;
     event->symbol_len = (uint16_t)strlen(hole->native);
+    event->venue_id = event->u.trade.trade_id;
+    event->trade_id = id.at;
+    event->trade_id_len = (uint32_t)id.len;
     event->aggregated = hole->aggregated;
     event->consecutive = true;
     decode_give(d, event);
-}
-
-int history_check(struct decode *d, const struct venue_hole *hole, const struct json_item *item,
-                  const char *name)
-{
-    char show[FIELD_SHOW_MAX];
-    struct json_text symbol;
-    int rc = field_text(&d->refusal, item, name, &symbol);
-    if (rc != 0 || decode_is(symbol, hole->native, strlen(hole->native)))
-        return rc;
-    return refuse(&d->refusal, REFUSED_SYMBOL, "%s is \"%s\" and not the %s that was asked for",
-                  name, field_show(symbol, show), hole->native);
 }

@@ -22,11 +22,13 @@ uint64_t history_reach(const struct venue_hole *hole);
 int history_path(char *out, size_t cap, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* One trade of the answer: `event` has all but type and symbol. */
-void history_give(struct decode *d, const struct venue_hole *hole, struct venue_event *event);
+/* decode_start() for an answer. */
+struct decode history_start(struct json *json, const struct venue_sink *sink, const char *venue);
 
-/* A symbol that the answer names must be that of the hole: 0, or -EBADMSG after refuse(). */
-int history_check(struct decode *d, const struct venue_hole *hole, const struct json_item *item,
-                  const char *name);
+/* One trade of the answer, of the symbol that was asked for: `event` has its time, its flags, and
+ * in u.trade what was traded, under the id that the hole is told by. `id` is as the venue wrote it.
+ */
+void history_give(struct decode *d, const struct venue_hole *hole, struct venue_event *event,
+                  struct json_text id);
 
 #endif

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "kraken.h"
+#include "kraken_history.h"
 
 #define TEXT_OF(x) #x
 #define TEXT(x)    TEXT_OF(x)
@@ -368,4 +369,5 @@ const struct px_venue px_venue_kraken = {
     /* The venue does not ask for it, but closes what stands idle for a minute. */
     .keepalive = "{\"method\":\"ping\"}",
     .keepalive_ms = 30000,
+    .history = &kraken_history,
 };

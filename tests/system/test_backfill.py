@@ -81,9 +81,9 @@ def check_whole(seen):
 
 
 def start(bus, config, sim, symbol=BTC, **options):  # noqa: F811
-    feeder = bus.feeder(symbol, endpoint=named(sim), config=config, **options)
-    tail = bus.tail_process(symbol, kinds="trade")
-    return feeder, tail
+    """A feeder that nobody asks for anything but this reader, which so sees all that comes."""
+    feeder = bus.feeder(endpoint=named(sim), config=config, venue=symbol.partition(":")[0], **options)
+    return feeder, bus.tail_process(symbol, kinds="trade")
 
 
 @pytest.mark.parametrize("encrypted", (False, True))
@@ -104,3 +104,16 @@ def test_what_was_lost_with_a_connection_is_filled_in_order_and_once(
         assert bus.counter("backfill_trades") == len(seen.filled)
         assert bus.counter("backfill_whole") == 1
         assert bus.counter("backfill_open") == bus.counter("backfill_unfilled") == 0
+
+
+@pytest.mark.parametrize("venue, symbol, kinds", (
+    ("binance", "BTCUSDT", "aggtrade"), ("binance_us", "BTCUSDT", "trade"),
+    ("binance_usdm", "BTCUSDT", "trade"), ("binance_coinm", "BTCUSD_PERP", "trade"),
+    ("coinbase", "BTC-USD", "trade"), ("kraken", "BTC/USD", "trade"),
+    ("deribit", "BTC-PERPETUAL", "trade")))
+def test_each_venue_with_a_history_is_asked_in_its_own_way(bus, tmp_path, venue, symbol, kinds):  # noqa: F811
+    name = f"{venue}:{symbol}"
+    config = configure(tmp_path, venue, kinds=kinds)
+    with Sim(venue=venue, rate=500, fault="close-mid-frame:100", fault_connections=2) as sim:
+        _, tail = start(bus, config, sim, name)
+        check_whole(wait_ends(tail))

@@ -369,6 +369,36 @@ static int on_open(struct session *s, char *target)
     return 0;
 }
 
+static void put_past(struct text *t, const struct instrument *i, const struct past_trade *p)
+{
+    text_put(t, "{\"trade_id\":");
+    text_int(t, (int64_t)p->trade.id);
+    coinbase_text(t, "side", p->trade.buyer_is_maker ? "buy" : "sell");
+    coinbase_size(t, "size", p->trade.qty);
+    coinbase_price(t, "price", &i->market, p->trade.price);
+    coinbase_time(t, "time", p->real_us);
+    text_put(t, "}");
+}
+
+/* Those before the id `after`, latest first. */
+static int on_history(struct hub *hub, const struct rest_request *r, struct text *body)
+{
+    char product[MARKET_NAME];
+    uint64_t limit, after;
+    if (!rest_between(r, "/products/", "/trades", product, sizeof product))
+        return 404;
+    struct instrument *i = hub_instrument(hub, product);
+    if (i == NULL)
+        return 404;
+    if (!rest_number(r, "limit", 100, &limit) || limit == 0 || limit > REST_PAGE ||
+        !rest_number(r, "after", i->market.trade.id + 1, &after) || after <= limit)
+        return 400;
+    text_put(body, "[");
+    rest_trades(i, after - 1, after - limit, body, put_past);
+    text_put(body, "]");
+    return 200;
+}
+
 const struct sim_venue sim_venue_coinbase = {
     .name = "coinbase",
     .messages_per_s = 100,
@@ -379,6 +409,7 @@ const struct sim_venue sim_venue_coinbase = {
     .open = on_open,
     .text = on_text,
     .write = write_event,
+    .history = on_history,
     .is_symbol = coinbase_is_symbol,
     .spell = coinbase_spell,
 };

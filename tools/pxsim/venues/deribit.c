@@ -87,22 +87,30 @@ static void put_time(struct text *t, const char *before, struct sim_time now)
 }
 
 /* trade_seq counts the trades of the instrument, trade_id those of the currency. */
-static void put_trade(struct text *t, const struct hub_event *ev)
+static void put_past(struct text *t, const struct instrument *i, const struct past_trade *p)
 {
-    const struct market *m = &ev->instrument->market;
-    put_int(t, "[{\"trade_seq\":", (int64_t)m->trade.id);
+    const struct market *m = &i->market;
+    put_int(t, "{\"trade_seq\":", (int64_t)p->trade.id);
     text_put(t, ",\"trade_id\":\"");
     text_bytes(t, m->name, strcspn(m->name, "-_"));
-    put_int(t, "-", (int64_t)m->trade.id + 1000000);
-    put_time(t, "\",\"timestamp\":", ev->now);
+    put_int(t, "-", (int64_t)p->trade.id + 1000000);
+    put_int(t, "\",\"timestamp\":", (int64_t)(p->real_us / 1000));
     text_put(t, ",\"tick_direction\":1");
-    put_number(t, ",\"price\":", m->trade.price);
-    put_number(t, ",\"mark_price\":", m->trade.price);
+    put_number(t, ",\"price\":", p->trade.price);
+    put_number(t, ",\"mark_price\":", p->trade.price);
     put_name(t, m);
-    put_number(t, ",\"index_price\":", m->trade.price);
-    text_put(t, m->trade.buyer_is_maker ? ",\"direction\":\"sell\"" : ",\"direction\":\"buy\"");
-    put_number(t, ",\"amount\":", amount(m, m->trade.price, m->trade.qty));
-    text_put(t, "}]");
+    put_number(t, ",\"index_price\":", p->trade.price);
+    text_put(t, p->trade.buyer_is_maker ? ",\"direction\":\"sell\"" : ",\"direction\":\"buy\"");
+    put_number(t, ",\"amount\":", amount(m, p->trade.price, p->trade.qty));
+    text_put(t, "}");
+}
+
+static void put_trade(struct text *t, const struct hub_event *ev)
+{
+    const struct past_trade now = {ev->instrument->market.trade, ev->now.real_us};
+    text_put(t, "[");
+    put_past(t, ev->instrument, &now);
+    text_put(t, "]");
 }
 
 static void put_best(struct text *t, const struct market *m)
@@ -506,12 +514,31 @@ static bool deribit_is_contract_on(const char *name, const char *pair)
     return (inverse || head == len) && strncmp(name, pair, head) == 0;
 }
 
+static int deribit_history(struct hub *hub, const struct rest_request *r, struct text *body)
+{
+    char name[MARKET_NAME];
+    uint64_t first, last, count;
+    if (strcmp(r->path, "/api/v2/public/get_last_trades_by_instrument") != 0)
+        return 404;
+    struct instrument *i =
+        rest_text(r, "instrument_name", name, sizeof name) ? hub_instrument(hub, name) : NULL;
+    if (i == NULL || !rest_number(r, "count", 10, &count) || count > REST_PAGE ||
+        !rest_number(r, "start_seq", i->market.trade.id, &first) ||
+        !rest_number(r, "end_seq", i->market.trade.id, &last) || last < first)
+        return 400;
+    text_put(body, "{\"jsonrpc\":\"2.0\",\"result\":{\"trades\":[");
+    rest_trades(i, first, last - first < count ? last : first + count - 1, body, put_past);
+    text_put(body, "],\"has_more\":false},\"usIn\":1,\"usOut\":2,\"usDiff\":1,\"testnet\":false}");
+    return 200;
+}
+
 const struct sim_venue sim_venue_deribit = {
     .name = "deribit",
     .open = deribit_open,
     .text = deribit_text,
     .second = deribit_second,
     .write = deribit_write,
+    .history = deribit_history,
     .is_symbol = deribit_is_symbol,
     .is_contract_on = deribit_is_contract_on,
     .spell = deribit_spell,

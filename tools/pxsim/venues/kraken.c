@@ -331,6 +331,7 @@ const struct sim_venue sim_venue_kraken = {
     .greet = kraken_greet,
     .second = kraken_second,
     .write = kraken_write,
+    .history = kraken_history,
     .shutdown_notice = kraken_shutdown_notice,
     .is_symbol = kraken_is_symbol,
     .spell = kraken_spell,

@@ -12,4 +12,7 @@ size_t kraken_snapshot(const struct stream *st, struct sim_time now, char *buf, 
 /* The state of the exchange: "online", "maintenance". */
 size_t kraken_status(const struct session *s, const char *system, char *buf, size_t room);
 
+/* Trades that were made. */
+int kraken_history(struct hub *hub, const struct rest_request *r, struct text *body);
+
 #endif

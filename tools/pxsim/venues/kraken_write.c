@@ -1,5 +1,6 @@
 /* Kraken v2: what the streams tell. Prices and sizes are JSON numbers of a fixed number of digits,
  * trailing zeros included, because the checksum of the book is made of them. */
+#include <stdio.h>
 #include <string.h>
 #include <zlib.h>
 
@@ -98,6 +99,73 @@ static void old_trades(struct text *t, const struct market *m, uint64_t now_us)
         trade(t, m, &old, matched_us(m, now_us) - back * 1000000);
         text_put(t, back > 0 ? "," : "");
     }
+}
+
+/* Times of the stream are those of the match. */
+static uint64_t past_us(const struct past_trade *p)
+{
+    return p->real_us - 200 - p->trade.id % 700;
+}
+
+/* ["61837.6","0.00100000",1758841135.823123,"b","l","",105994519] */
+static void past(struct text *t, const struct instrument *i, const struct past_trade *p)
+{
+    uint64_t us = past_us(p);
+    char digits[8];
+    snprintf(digits, sizeof digits, "%06u", (unsigned)(us % 1000000));
+    key_price(t, "[\"", &i->market, p->trade.price);
+    key_qty(t, "\",\"", p->trade.qty);
+    text_put(t, "\",");
+    text_int(t, (int64_t)(us / 1000000));
+    text_put(t, ".");
+    text_put(t, digits);
+    text_put(t, p->trade.buyer_is_maker ? ",\"s\"" : ",\"b\"");
+    text_put(t, ",\"l\",\"\",");
+    text_int(t, (int64_t)p->trade.id);
+    text_put(t, "]");
+}
+
+/* The symbol of a pair in the older spelling: XBTUSD is BTC/USD. */
+static struct instrument *by_pair(struct hub *hub, const char *pair)
+{
+    char symbol[MARKET_NAME];
+    size_t len = strlen(pair);
+    for (size_t base = 2; base + 2 < len; base++) {
+        bool btc = base == 3 && strncmp(pair, "XBT", 3) == 0;
+        bool to_btc = strcmp(pair + base, "XBT") == 0;
+        snprintf(symbol, sizeof symbol, "%.*s/%s", (int)base, btc ? "BTC" : pair,
+                 to_btc ? "BTC" : pair + base);
+        struct instrument *i = hub_instrument(hub, symbol);
+        if (i != NULL && i->past != NULL)
+            return i;
+    }
+    return NULL;
+}
+
+/* From the first trade after a time on. */
+int kraken_history(struct hub *hub, const struct rest_request *r, struct text *body)
+{
+    char pair[MARKET_NAME];
+    uint64_t since, count;
+    if (strcmp(r->path, "/0/public/Trades") != 0)
+        return 404;
+    const struct instrument *i =
+        rest_text(r, "pair", pair, sizeof pair) ? by_pair(hub, pair) : NULL;
+    if (i == NULL || !rest_number(r, "since", 0, &since) ||
+        !rest_number(r, "count", 1000, &count)) {
+        text_put(body, "{\"error\":[\"EQuery:Unknown asset pair\"]}");
+        return 200;
+    }
+    uint64_t last = i->market.trade.id, first = last;
+    for (const struct past_trade *p; first > 1 && last - first < HUB_PAST - 1; first--)
+        if ((p = hub_past(i, first - 1)) == NULL || past_us(p) * 1000 <= since)
+            break;
+    text_put(body, "{\"error\":[],\"result\":{\"X");
+    text_put(body, pair);
+    text_put(body, "\":[");
+    rest_trades(i, first, last - first < count ? last : first + count - 1, body, past);
+    text_put(body, "],\"last\":\"1\"}}");
+    return 200;
 }
 
 static void ticker(struct text *t, const struct market *m, uint64_t now_us)
