@@ -182,7 +182,7 @@ static void on_hole(void *user, const struct publish_hole *where)
 static void tell(struct way *w, const char *why)
 {
     px_writer *writer = w->owner->shared->writer;
-    char text[URL_HOST_MAX + 256];
+    char text[URL_HOST_MAX + TLS_REASON_MAX];
     snprintf(text, sizeof text, "%s: %.100s: %.200s", w->venue->name, w->url.authority, why);
     px_writer_count(writer, PX_C_backfill_failures, 1);
     if (px_writer_error(writer, "backfill", text, publish_now().utc_ns) == 1)
@@ -265,7 +265,7 @@ static void take_answer(struct way *w, int64_t now_ns)
 static void answered(struct way *w, int64_t now_ns)
 {
     const struct net_http *h = &w->http;
-    char why[160];
+    char why[TLS_REASON_MAX + 16];
     if (h->too_large) {
         failed(w, now_ns, 0, "the answer is too large");
     } else if (h->status == 0) {

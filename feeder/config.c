@@ -372,9 +372,9 @@ int config_backfill(const struct config *config, const struct px_venue *venue, s
         rc = snprintf(error, CONFIG_ERROR_MAX,
                       "requests do not go through a proxy, and there is one on the way to %s",
                       out->authority);
-    else if (out->tls && out->numeric)
+    else if (out->tls && strchr(out->host, ':') != NULL)
         rc = snprintf(error, CONFIG_ERROR_MAX,
-                      "over TLS the host is verified by its name, and %s is an address",
+                      "requests over TLS go to a name or an IPv4 address, and not to %s",
                       out->authority);
     return rc > 0 ? -EINVAL : 0;
 }

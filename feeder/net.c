@@ -38,16 +38,19 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
 static int on_http(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                    size_t len);
 
-/* The first entry serves libwebsockets' own descriptors, the second ours, the third requests. */
+/* The first entry serves requests, and libwebsockets' own descriptors; it is also the one that is
+ * asked about certificates. The second serves our descriptors. */
 static const struct lws_protocols protocols[] = {
-    {"lws", lws_callback_http_dummy, 0, 0, 0, NULL, 0},
-    {"raw", on_event, 0, 0, 0, NULL, 0},
     {"http", on_http, 0, 0, 0, NULL, 0},
+    {"raw", on_event, 0, 0, 0, NULL, 0},
     {NULL, NULL, 0, 0, 0, NULL, 0},
 };
 
+/* Why a certificate is refused is for the owner of the request to tell, once. */
 static void say(int level, const char *line)
 {
+    if (strncmp(line, "SSL error: ", 11) == 0)
+        return;
     size_t len = strcspn(line, "\n");
     if (level & LLL_ERR)
         log_error("libwebsockets", "%.*s", (int)len, line);
@@ -329,6 +332,8 @@ int net_http_get(struct net *net, struct net_http *h, const struct net_request *
     h->status = 0;
     h->whole = h->too_large = false;
     h->retry_after[0] = h->error[0] = '\0';
+    snprintf(h->host, sizeof h->host, "%.*s", (int)strcspn(request->authority, ":"),
+             request->authority);
     h->wsi = NULL;
     struct lws *wsi = lws_client_connect_via_info(&info);
     if (wsi != NULL && h->state == NET_HTTP_ASKED)
@@ -387,7 +392,7 @@ static void headers(struct lws *wsi, struct net_http *h)
 
 static void ended(struct net_http *h, const char *why)
 {
-    if (why != NULL)
+    if (why != NULL && h->error[0] == '\0')
         snprintf(h->error, sizeof h->error, "%s", why);
     h->wsi = NULL;
     h->state = NET_HTTP_DONE;
@@ -397,11 +402,14 @@ static void ended(struct net_http *h, const char *why)
 static int on_http(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                    size_t len)
 {
-    (void)user;
     struct net_http *h = lws_get_opaque_user_data(wsi);
     if (h == NULL)
         return 0;
     switch (reason) {
+    case LWS_CALLBACK_OPENSSL_PERFORM_SERVER_CERT_VERIFICATION:
+        if (len == 0 && h->error[0] == '\0') /* libwebsockets has the same verdict */
+            tls_native_refusal(user, h->host, h->error);
+        return 0;
     case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER:
         return introduce(wsi, in, len);
     case LWS_CALLBACK_ESTABLISHED_CLIENT_HTTP:

@@ -12,6 +12,9 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "tls.h"
+#include "url.h"
+
 enum net_event {
     NET_READABLE, /* data, end or error: read(2) says which */
     NET_WRITABLE, /* once per net_want_write(); the result of connect(2) too */
@@ -100,7 +103,8 @@ struct net_http {
     char retry_after[40]; /* as it came, "" none */
     bool whole;           /* the answer is here to its end */
     bool too_large;
-    char error[96]; /* why it is not, "" unknown */
+    char host[URL_HOST_MAX + 9]; /* that was asked */
+    char error[TLS_REASON_MAX];  /* why the answer is not here, "" unknown */
 };
 
 /* Redirections are not followed, bodies are asked for as they are. Errors: -EIO, and h->error says

@@ -178,12 +178,6 @@ void tls_context_free(struct tls_context *ctx)
     OPENSSL_free(ctx);
 }
 
-void *tls_context_native(struct tls_context *ctx)
-{
-    SSL_CTX_set_verify(ctx->ssl, SSL_VERIFY_PEER, NULL);
-    return ctx->ssl;
-}
-
 /* The names that a certificate is for, as far as they fit; printable, as they are the peer's. */
 static void names_of(X509 *cert, char *out, size_t cap)
 {
@@ -206,25 +200,40 @@ static void names_of(X509 *cert, char *out, size_t cap)
             *p = '?';
 }
 
+/* A fault of the chain, or a name that it is not for, as a sentence. */
+static void refusal_of(X509_STORE_CTX *store, const char *host, char out[TLS_REASON_MAX])
+{
+    int error = X509_STORE_CTX_get_error(store);
+    if (error == X509_V_ERR_HOSTNAME_MISMATCH || error == X509_V_ERR_IP_ADDRESS_MISMATCH) {
+        char names[TLS_REASON_MAX / 3];
+        names_of(X509_STORE_CTX_get0_cert(store), names, sizeof names);
+        snprintf(out, TLS_REASON_MAX,
+                 "certificate refused: host name mismatch: it names %s and not %.100s",
+                 names[0] != '\0' ? names : "no host", host);
+    } else {
+        snprintf(out, TLS_REASON_MAX, "certificate of %.100s refused: %s", host,
+                 X509_verify_cert_error_string(error));
+    }
+}
+
 /* Called for each fault of the chain: keeps the first as a sentence, changes no verdict. */
 static int on_verify(int ok, X509_STORE_CTX *store)
 {
     SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
     struct tls *t = SSL_get_app_data(ssl);
-    int error = X509_STORE_CTX_get_error(store);
-    if (ok || t->reason[0] != '\0')
-        return ok;
-    if (error == X509_V_ERR_HOSTNAME_MISMATCH || error == X509_V_ERR_IP_ADDRESS_MISMATCH) {
-        char names[TLS_REASON_MAX / 3];
-        names_of(X509_STORE_CTX_get0_cert(store), names, sizeof names);
-        snprintf(t->reason, sizeof t->reason,
-                 "certificate refused: host name mismatch: it names %s and not %.100s",
-                 names[0] != '\0' ? names : "no host", t->host);
-    } else {
-        snprintf(t->reason, sizeof t->reason, "certificate of %.100s refused: %s", t->host,
-                 X509_verify_cert_error_string(error));
-    }
+    if (!ok && t->reason[0] == '\0')
+        refusal_of(store, t->host, t->reason);
     return ok;
+}
+
+void *tls_context_native(struct tls_context *ctx)
+{
+    return ctx->ssl;
+}
+
+void tls_native_refusal(void *store, const char *host, char out[TLS_REASON_MAX])
+{
+    refusal_of(store, host, out);
 }
 
 /* "[::1]" -> "::1", "example.com." -> "example.com"; both are written so only outside of TLS. */

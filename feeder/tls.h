@@ -62,9 +62,12 @@ int tls_sha1(const void *data, size_t len, unsigned char out[20]);
  * Errors, with a sentence in err: -ENOENT ca_file cannot be used; -ENOMEM; *out is untouched. */
 int tls_context_new(const char *ca_file, struct tls_context **out, char *err, size_t err_cap);
 void tls_context_free(struct tls_context *ctx); /* NULL is fine */
-/* The SSL_CTX, for a library that makes sessions by itself: the same settings, and the peer's chain
- * is verified. It stays the context's. */
+/* The SSL_CTX, for a library that makes sessions by itself: the same settings. It stays the
+ * context's, and verifying the peer is that library's affair. */
 void *tls_context_native(struct tls_context *ctx);
+/* Why such a session refuses the peer's certificate, as a sentence: `store` is the X509_STORE_CTX
+ * of its verification, `host` the name that was expected. */
+void tls_native_refusal(void *store, const char *host, char out[TLS_REASON_MAX]);
 
 /* Prepare a session with `host`, a name or an IP literal (brackets allowed), which the certificate
  * must name. in and out are the caller's, each of at least TLS_BUFFER_MIN bytes.
