@@ -509,6 +509,62 @@ T_TEST(a_proxy_that_is_none_is_refused_without_its_password)
     no_environment();
 }
 
+/* Where missed trades of binance are asked for, as "tls host:port limits". */
+static const char *asked_at(const char *text)
+{
+    static char at[URL_HOST_MAX + 32];
+    struct url url;
+    bool limits;
+    T_EQ(load_text(text), 0);
+    T_EQ(config_backfill(&config, venue_find("binance", 7), &url, &limits, error), 0);
+    snprintf(at, sizeof at, "%s %s%s", url.tls ? "https" : "http", url.authority,
+             limits ? " limits" : "");
+    config_free(&config);
+    return at;
+}
+
+T_TEST(missed_trades_are_asked_for_where_they_come_from_unless_another_place_is_named)
+{
+    no_environment();
+    T_STR(asked_at("[binance]\nbackfill = yes\n"), "https api.binance.com limits");
+    T_STR(asked_at("[binance]\nbackfill = yes\nendpoint = ws://h:9/ws ws://other\n"), "http h:9");
+    T_STR(asked_at("[binance]\nbackfill = yes\nendpoint = wss://h\nlimits = venue\n"),
+          "https h limits");
+    T_STR(asked_at("[binance]\nbackfill = yes\nendpoint = ws://h\n"
+                   "backfill_url = https://rest.example:8443\n"),
+          "https rest.example:8443");
+    T_EQ(load_text("[binance]\nsymbols = BTCUSDT\n"), 0);
+    T_TRUE(!config_venue_of(&config, venue_find("binance", 7))->backfill);
+    config_free(&config);
+}
+
+T_TEST(a_venue_that_cannot_be_asked_for_missed_trades_is_refused_with_the_reason)
+{
+    static const struct {
+        const char *text, *why;
+    } rows[] = {
+        {"[okx]\nbackfill = yes\n",
+         "[okx] backfill: OKX has no history that anybody may ask for by the ids of its trades"},
+        {"[bus]\nproxy = http://p:1\n[binance]\nbackfill = yes\n",
+         "[binance] backfill: requests do not go through a proxy, and there is one on the way to "
+         "api.binance.com"},
+        {"[binance]\nbackfill = yes\nbackfill_url = https://[::1]:9\n",
+         "[binance] backfill: requests over TLS go to a name or an IPv4 address, and not to "
+         "[::1]:9"},
+        {"[binance]\nbackfill = yes\nbackfill_url = https://h/api\n",
+         "3: backfill_url: \"https://h/api\" has a path: the venue's own are appended"},
+        {"[binance]\nbackfill_url = ftp://h\n",
+         "2: backfill_url: 'ftp://h' does not begin with http:// or https://"},
+        {"[binance]\nbackfill = perhaps\n", "2: backfill: \"perhaps\" is neither yes nor no"},
+    };
+    no_environment();
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        T_EQ(load_text(rows[i].text), -EBADMSG);
+        if (strstr(error, rows[i].why) == NULL)
+            fail_msg("\"%s\" does not say \"%s\"", error, rows[i].why);
+    }
+}
+
 T_TEST(a_source_address_is_an_address)
 {
     T_EQ(

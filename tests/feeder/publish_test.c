@@ -1,6 +1,8 @@
 /* From events of a venue to ticks, slots and quality. */
 #include "publish_rig.h"
 
+#include "hole.h"
+
 T_TEST(the_first_data_makes_a_symbol_live_and_says_so)
 {
     struct fixture f;
@@ -63,6 +65,84 @@ T_TEST(the_gap_tick_names_first_and_last_id_and_the_count)
     T_EQ(gap->u.status.last_id, 110);
     T_EQ(gap->u.status.count, 10);
     T_EQ(ticks[n - 1].flags & PX_FLAG_GAP, PX_FLAG_GAP);
+    teardown(&f);
+}
+
+static void on_hole(void *user, const struct publish_hole *hole)
+{
+    *(struct publish_hole *)user = *hole;
+}
+
+static bool fill(struct fixture *f, const struct publish_hole *hole, uint64_t id)
+{
+    const struct hole_trade t = {
+        .id = id, .exch_ns = 5, .flags = PX_SIDE_SELL, .trade = {{(int64_t)id, -2}, {1, 0}, id}};
+    bool done = publish_fill(f->publish, hole, &t, f->at);
+    px_writer_flush(f->writer);
+    return done;
+}
+
+T_TEST(a_hole_is_told_with_the_ids_of_its_gap_and_filled_behind_what_came_since)
+{
+    struct fixture f;
+    struct publish_hole hole = {0};
+    struct px_tick tick = {0};
+    setup(&f, "binance:BTCUSDT");
+    publish_on_hole(f.publish, on_hole, &hole);
+    trade(&f, 100);
+    T_EQ(hole.last, 0);
+    trade(&f, 104);
+    T_EQ(hole.first, 101);
+    T_EQ(hole.last, 103);
+    T_EQ(hole.slot, f.slot);
+    T_EQ(hole.after_ns, f.at.utc_ns);
+    T_TRUE(!hole.aggregated && publish_hole_stands(f.publish, &hole));
+    seen(&f);
+    pass(&f, 2 * S);
+    T_TRUE(fill(&f, &hole, 101));
+    T_EQ(px_bus_poll(f.reader, &tick, 1), 1);
+    T_EQ(tick.u.trade.trade_id, 101);
+    T_EQ(tick.flags, PX_SIDE_SELL | PX_FLAG_BACKFILL);
+    T_EQ(held(&f).trade.trade_id, 104);
+    T_EQ(held(&f).trade_info.flags & PX_FLAG_BACKFILL, 0);
+    T_EQ(px_writer_last_id(f.writer, f.slot, PX_TRADE), 104);
+    trade(&f, 105); /* the live row is the one that it was */
+    T_STR(seen(&f), "lt");
+    teardown(&f);
+}
+
+T_TEST(a_trade_of_a_hole_that_is_later_than_the_last_one_is_the_last_one)
+{
+    struct fixture f;
+    struct publish_hole hole = {0};
+    setup(&f, "binance:BTCUSDT");
+    publish_on_hole(f.publish, on_hole, &hole);
+    trade(&f, 100);
+    const struct venue_event beat = {
+        .type = VENUE_HEARTBEAT, .symbol = "BTCUSDT", .symbol_len = 7, .venue_id = 102};
+    give(&f, &beat);
+    give(&f, &beat);
+    T_EQ(hole.first, 101);
+    T_EQ(hole.last, 102);
+    T_TRUE(fill(&f, &hole, 101) && fill(&f, &hole, 102));
+    T_EQ(held(&f).trade.trade_id, 102);
+    teardown(&f);
+}
+
+T_TEST(a_hole_in_a_count_that_began_anew_does_not_stand)
+{
+    struct fixture f;
+    struct publish_hole hole = {0};
+    setup(&f, "binance:BTCUSDT");
+    publish_on_hole(f.publish, on_hole, &hole);
+    trade(&f, 100);
+    trade(&f, 104);
+    T_TRUE(publish_hole_stands(f.publish, &hole));
+    pass(&f, 5 * S);
+    trade(&f, 3);
+    T_TRUE(!publish_hole_stands(f.publish, &hole));
+    hole.generation++;
+    T_TRUE(!publish_hole_stands(f.publish, &hole));
     teardown(&f);
 }
 

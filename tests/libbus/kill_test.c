@@ -75,7 +75,11 @@ static void write_until_killed(unsigned seed)
             u.u.quote = (struct px_quote){
                 {m, -(int32_t)(symbol % 31)}, {m ^ symbol, -2}, {(int64_t)n, 0}, {symbol, 0}};
         }
-        if (px_writer_publish(w, slot, &u) == 0)
+        /* some are older than what the slot holds, if it holds something */
+        if (dice % 8 == 3)
+            u.flags = PX_FLAG_BACKFILL;
+        if ((u.flags == 0 || px_writer_publish_past(w, slot, &u) == 0) &&
+            px_writer_publish(w, slot, &u) == 0)
             _exit(5);
         if ((n & 7) == 7)
             px_writer_flush(w);

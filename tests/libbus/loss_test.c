@@ -2,6 +2,7 @@
 #include "t.h"
 
 #include <errno.h>
+#include <stdbool.h>
 
 #include "reader.h"
 #include "rig.h"
@@ -56,7 +57,9 @@ static void publish(struct book *b, uint64_t count)
     for (uint64_t n = 0; n < count; n++) {
         uint32_t i = (uint32_t)(draw(b) % (SYMBOLS + 1)), kind = (uint32_t)(draw(b) % 3);
         uint32_t slot = i < SYMBOLS ? b->slot[i] : b->stranger;
-        (kind == 0 ? rig_trade : kind == 1 ? rig_quote : rig_ticker)(&b->r, slot, n);
+        bool past = kind == 0 && n % 3 == 0 && rig_past(&b->r, slot, n) != 0;
+        if (!past)
+            (kind == 0 ? rig_trade : kind == 1 ? rig_quote : rig_ticker)(&b->r, slot, n);
         if (i < SYMBOLS)
             b->published[i][kind]++;
         if (draw(b) % 8 == 0)

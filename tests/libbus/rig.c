@@ -266,6 +266,14 @@ uint64_t rig_trade(struct rig *r, uint32_t slot, uint64_t n)
     return publish(r, slot, &u, n);
 }
 
+uint64_t rig_past(struct rig *r, uint32_t slot, uint64_t n)
+{
+    struct px_update u = {.kind = PX_TRADE, .flags = PX_SIDE_BUY | PX_FLAG_BACKFILL};
+    u.u.trade = (struct px_trade){{(int64_t)n, -2}, {(int64_t)n + 2, -8}, n + 3};
+    u.recv_ns = (int64_t)n + 1;
+    return px_writer_publish_past(r->w, slot, &u);
+}
+
 uint64_t rig_quote(struct rig *r, uint32_t slot, uint64_t n)
 {
     struct px_update u = {.kind = PX_QUOTE};

@@ -50,6 +50,8 @@ void rig_hang_up(struct rig *r);
 uint32_t rig_bind(struct rig *r, const char *symbol);
 /* Publish a trade whose price, size and id say `n`. */
 uint64_t rig_trade(struct rig *r, uint32_t slot, uint64_t n);
+/* The same as a trade that is older than the last. */
+uint64_t rig_past(struct rig *r, uint32_t slot, uint64_t n);
 uint64_t rig_quote(struct rig *r, uint32_t slot, uint64_t n);
 uint64_t rig_ticker(struct rig *r, uint32_t slot, uint64_t n);
 void rig_status(struct rig *r, uint32_t slot, uint32_t event);

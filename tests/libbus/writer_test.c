@@ -46,16 +46,28 @@ static void die(px_writer *w)
     free(w);
 }
 
+static struct px_update trade_of(int64_t n)
+{
+    return (struct px_update){.kind = PX_TRADE,
+                              .flags = PX_SIDE_BUY,
+                              .exch_ns = n,
+                              .recv_ns = n + 1,
+                              .mono_ns = n + 2,
+                              .venue_id = (uint64_t)n,
+                              .u.trade = {{n, -8}, {n + 3, -2}, (uint64_t)n}};
+}
+
 static uint64_t trade(px_writer *w, uint32_t slot, int64_t n)
 {
-    const struct px_update u = {.kind = PX_TRADE,
-                                .flags = PX_SIDE_BUY,
-                                .exch_ns = n,
-                                .recv_ns = n + 1,
-                                .mono_ns = n + 2,
-                                .venue_id = (uint64_t)n,
-                                .u.trade = {{n, -8}, {n + 3, -2}, (uint64_t)n}};
+    const struct px_update u = trade_of(n);
     return px_writer_publish(w, slot, &u);
+}
+
+static uint64_t past_trade(px_writer *w, uint32_t slot, int64_t n)
+{
+    struct px_update u = trade_of(n);
+    u.flags |= PX_FLAG_BACKFILL;
+    return px_writer_publish_past(w, slot, &u);
 }
 
 static uint32_t bind_one(px_writer *w, const char *symbol)
@@ -110,6 +122,63 @@ T_TEST(an_exponent_that_does_not_fit_is_refused_never_rounded)
     T_EQ(px_writer_publish(w, slot, &u), 0);
     T_EQ(px_writer_sequence(w), 2);
     px_writer_close(w);
+    fresh();
+}
+
+T_TEST(a_tick_of_the_past_is_on_the_ring_and_the_last_value_stays_and_counts_it)
+{
+    struct px_writer_report r;
+    uint64_t words[PXL_TICK_WORDS] = {0};
+    struct pxi_cell before, after;
+    fresh();
+    px_writer *w = open_with(16, 64, &r);
+    uint32_t slot = bind_one(w, "x:A");
+    const struct pxl_cells *cells = &w->seg.slots[slot].cells[PX_TRADE];
+    T_EQ(past_trade(w, slot, 41), 0); /* there is nothing that it could be older than */
+    trade(w, slot, 42);
+    T_EQ(pxi_cell_read(cells, &before), 0);
+    uint64_t n = past_trade(w, slot, 41);
+    T_EQ(n, before.w[0] + 1);
+    T_EQ(pxi_entry_read(&w->seg.ring[n & w->seg.ring_mask], n, words), PXI_READY);
+    T_EQ(words[4], 41);
+    T_EQ(pxi_bits_flags(words[1]), PX_SIDE_BUY | PX_FLAG_BACKFILL);
+    T_EQ(pxi_cell_read(cells, &after), 0);
+    T_EQ(after.w[0], n);
+    T_EQ(after.ordinal, before.ordinal + 1);
+    before.w[0] = after.w[0];
+    before.ordinal = after.ordinal;
+    T_MEM(&before, &after, sizeof before);
+    T_EQ(px_writer_last_id(w, slot, PX_TRADE), 42);
+    struct px_update bad = trade_of(40);
+    bad.u.trade.size.exponent = -32;
+    T_EQ(px_writer_publish_past(w, slot, &bad), 0);
+    T_EQ(px_writer_publish_past(w, slot + 1, &bad), 0);
+    px_writer_close(w);
+    fresh();
+}
+
+T_TEST(a_tick_of_the_past_that_a_dead_writer_did_not_count_is_counted)
+{
+    for (int counted = 0; counted <= 1; counted++) {
+        struct px_writer_report r;
+        struct pxi_cell cell;
+        fresh();
+        px_writer *w = open_with(16, 64, &r);
+        uint32_t slot = bind_one(w, "x:A");
+        trade(w, slot, 42);
+        uint64_t n = past_trade(w, slot, 41);
+        struct pxl_cells *cells = &w->seg.slots[slot].cells[PX_TRADE];
+        if (!counted)
+            pxi_cell_show(cells, pxi_load64(&cells->counter) - 1);
+        die(w);
+        w = open_with(16, 64, &r);
+        T_EQ(pxi_cell_read(&w->seg.slots[slot].cells[PX_TRADE], &cell), 0);
+        T_EQ(cell.w[0], n);
+        T_EQ(cell.w[4], 42);
+        T_EQ(cell.ordinal, 2);
+        T_EQ(r.completed + r.voided, 0);
+        px_writer_close(w);
+    }
     fresh();
 }
 
