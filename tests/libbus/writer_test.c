@@ -130,6 +130,8 @@ T_TEST(a_tick_of_the_past_is_on_the_ring_and_the_last_value_stays_and_counts_it)
     struct px_writer_report r;
     uint64_t words[PXL_TICK_WORDS] = {0};
     struct pxi_cell before, after;
+    memset(&before, 0, sizeof before); /* the padding is compared too */
+    memset(&after, 0, sizeof after);
     fresh();
     px_writer *w = open_with(16, 64, &r);
     uint32_t slot = bind_one(w, "x:A");

@@ -1,8 +1,10 @@
 """After an unplanned loss the hole in the trades is named, id by id, and filled by REST: in order, each lost
 trade once, flagged, and without holding up what streams."""
+import http.server
 import json
 import signal
 import ssl
+import threading
 import urllib.request
 from dataclasses import dataclass
 
@@ -132,6 +134,68 @@ def test_a_hole_in_a_count_beside_the_trade_ids_is_filled_by_that_count(bus, tmp
         assert len(seen.filled) == gap["count"] == len(said) > 0
         assert [t["exch_ts_ns"] for t in seen.filled] == [t["timestamp"] * 1000000 for t in said]
         assert not set(ids(seen.filled)) & set(ids(seen.live))
+
+
+def test_a_hole_in_the_ids_of_a_living_connection_is_filled(bus, tmp_path):  # noqa: F811
+    with Sim(rate=500, fault="sequence-gap:2500", fault_connections=1) as sim:
+        _, tail = start(bus, configure(tmp_path), sim)
+        seen = wait_ends(tail)
+        check_whole(seen)
+        assert len(seen.filled) == 2500 and bus.counter("backfill_requests") == 3
+        assert bus.counter("connects") == 1
+
+
+class Rest(http.server.BaseHTTPRequestHandler):
+    """A history of somebody else's making: what a simulated exchange has, in chunks of odd sizes, with fields
+    that nobody asked for, after a request that was really for this host."""
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):  # noqa: N802
+        self.server.asked.append((self.headers["Host"], self.headers["User-Agent"], self.path))
+        trades = [{"new": {"a": [1, 2]}, **t} for t in ask(self.server.source + self.path)]
+        body = json.dumps(trades, indent=1).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json;charset=UTF-8")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for at in range(0, len(body), 997):
+            piece = body[at:at + 997]
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+        self.wfile.write(b"0\r\n\r\n")
+
+    def log_message(self, *_):
+        pass
+
+
+def test_an_independent_server_is_asked_over_tls_and_understood(bus, tmp_path, certificates):  # noqa: F811
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates.cert, certificates.key)
+    with Sim(rate=500, fault="sequence-gap:1500") as sim, \
+            http.server.ThreadingHTTPServer(("127.0.0.1", 0), Rest) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        server.source, server.asked = sim.url.replace("ws", "http", 1), []
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        at = f"localhost:{server.server_port}"
+        _, tail = start(bus, configure(tmp_path, more=f"backfill_url = https://{at}\n"), sim,
+                        tls_ca=certificates.ca)
+        seen = wait_ends(tail)
+        server.shutdown()
+        check_whole(seen)
+        first = seen.events("gap")[0]["first_id"]
+        host, agent, path = server.asked[0]
+        assert host == at and agent.startswith("px/")
+        assert path == f"/api/v3/historicalTrades?symbol=BTCUSDT&fromId={first}&limit=1000"
+        assert len(server.asked) == 2
+
+
+def test_the_end_of_the_feeder_says_what_is_still_missing(bus, tmp_path):  # noqa: F811
+    with Sim(rate=500, fault=["sequence-gap:30", "rest-hang"]) as sim:
+        feeder, tail = start(bus, configure(tmp_path), sim)
+        wait_for(lambda: bus.counter("backfill_requests") == 1, what="the request")
+        assert bus.counter("backfill_open") == 1
+        assert feeder.stop() == 0
+        end = wait_ends(tail).events("filled")[0]
+        assert end["cause"].endswith("still missing") and end["count"] == 30
 
 
 # How the first request fails, and what is said of it.
