@@ -151,6 +151,23 @@ static void end_hole(struct way *w)
     px_writer_level(b->shared->writer, PX_C_backfill_open, --b->open);
 }
 
+static void start_hole(struct open_hole *o, const struct publish_hole *where, const char *native)
+{
+    *o = (struct open_hole){.where = *where};
+    hole_init(&o->hole, native, where->first, where->last);
+    o->hole.aggregated = where->aggregated;
+    o->hole.after_ns = where->after_ns > MARGIN_NS ? where->after_ns - MARGIN_NS : 0;
+}
+
+/* One more than there is room for: it ends as it begins. */
+static void turn_away(struct backfill *b, const struct publish_hole *where, const char *native)
+{
+    struct open_hole o;
+    start_hole(&o, where, native);
+    hole_give_up(&o.hole);
+    say(b, &o);
+}
+
 /* Inside publish_frame(): it is only put down. */
 static void on_hole(void *user, const struct publish_hole *where)
 {
@@ -159,16 +176,14 @@ static void on_hole(void *user, const struct publish_hole *where)
     struct px_symbol_info info;
     if (w->venue == NULL || px_writer_symbol(b->shared->writer, where->slot, &info) < 0)
         return;
+    const char *native = strchr(info.symbol, ':') + 1;
     struct open_hole *o = b->free;
     if (o == NULL) {
-        px_writer_count(b->shared->writer, PX_C_backfill_unfilled, 1);
+        turn_away(b, where, native);
         return;
     }
     b->free = o->next;
-    *o = (struct open_hole){.where = *where};
-    hole_init(&o->hole, strchr(info.symbol, ':') + 1, where->first, where->last);
-    o->hole.aggregated = where->aggregated;
-    o->hole.after_ns = where->after_ns > MARGIN_NS ? where->after_ns - MARGIN_NS : 0;
+    start_hole(o, where, native);
     if (w->first == NULL)
         w->first = o;
     else
@@ -184,7 +199,6 @@ static void tell(struct way *w, const char *why)
     px_writer *writer = w->owner->shared->writer;
     char text[URL_HOST_MAX + TLS_REASON_MAX];
     snprintf(text, sizeof text, "%s: %.100s: %.200s", w->venue->name, w->url.authority, why);
-    px_writer_count(writer, PX_C_backfill_failures, 1);
     if (px_writer_error(writer, "backfill", text, publish_now().utc_ns) == 1)
         log_warning(w->venue->name, "back-fill from %s: %s", w->url.authority, why);
 }
@@ -194,6 +208,7 @@ static void failed(struct way *w, int64_t now_ns, int64_t pause_ns, const char *
 {
     w->state = WAY_RESTS;
     w->not_before_ns = now_ns + backoff_next(&w->backoff, pause_ns);
+    px_writer_count(w->owner->shared->writer, PX_C_backfill_failures, 1);
     tell(w, why);
     if (pause_ns > PAUSE_MAX_NS)
         while (w->first != NULL)

@@ -2,6 +2,7 @@
 trade once, flagged, and without holding up what streams."""
 import http.server
 import json
+import re
 import signal
 import ssl
 import threading
@@ -85,6 +86,25 @@ def start(bus, config, sim, symbol=BTC, **options):  # noqa: F811
     """A feeder that nobody asks for anything but this reader, which so sees all that comes."""
     feeder = bus.feeder(endpoint=named(sim), config=config, venue=symbol.partition(":")[0], **options)
     return feeder, bus.tail_process(symbol, kinds="trade")
+
+
+def test_a_hard_loss_is_one_record_of_exactly_the_trades_that_never_came(bus, tmp_path):  # noqa: F811
+    with Sim(rate=500, fault="close-mid-frame:100", fault_connections=1) as sim:
+        _, tail = start(bus, configure(tmp_path), sim)
+        seen = wait_ends(tail)
+        gap, = seen.events("gap")
+        before, after = [t for t in seen.live if t["seq"] < gap["seq"]], [t for t in seen.live
+                                                                       if t["seq"] > gap["seq"]]
+        assert hole(gap) == list(range(ids(before)[-1] + 1, ids(after)[0]))
+        assert after[0]["flags"] == ["gap"] and gap["count"] == len(hole(gap))
+        # what the exchange says itself: those that nobody was told of, and at least the one that was cut in two
+        sim.send(signal.SIGUSR1)
+        counts = json.loads(wait_for(lambda: re.search(r"^{.*}$", sim.out(), re.M)).group(0))
+        assert 0 < counts["untold"] < gap["count"]
+        # in gap from the record on, live with the second trade that follows
+        assert [e["event"] for e in seen.ticks if e["kind"] == "status" and e["seq"] >= gap["seq"]][:2] == [
+            "gap", "live"]
+        assert bus.counter("gaps") == 1 and bus.counter("ids_missing") == gap["count"]
 
 
 @pytest.mark.parametrize("scheme, host", (("ws", "localhost"), ("wss", "localhost"), ("wss", "127.0.0.1")))

@@ -130,6 +130,7 @@ struct hub_tally {
 
 struct hub_stats {
     uint64_t subscribes, unsubscribes; /* streams, not messages */
+    uint64_t untold;                   /* trades that happened and that nobody was told of */
     struct hub_tally *tallies;
 };
 

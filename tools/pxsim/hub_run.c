@@ -74,6 +74,7 @@ const struct past_trade *hub_past(const struct instrument *i, uint64_t id)
 /* One us apart, up to now. */
 void hub_untold(struct hub *hub, struct instrument *i, uint64_t trades)
 {
+    hub->stats.untold += trades;
     if (trades > HUB_PAST) {
         market_skip(&i->market, trades - HUB_PAST, 0);
         trades = HUB_PAST;

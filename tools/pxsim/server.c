@@ -302,10 +302,10 @@ static void print_counts(const struct server *s)
     print_subscribed(s);
     printf("],\"requests\":%llu,\"violations\":%llu,\"dropped\":%llu,\"subscribes\":%llu,"
            "\"unsubscribes\":%llu,"
-           "\"streams\":{",
+           "\"untold\":%llu,\"streams\":{",
            (unsigned long long)s->requests, (unsigned long long)s->violations,
            (unsigned long long)s->dropped, (unsigned long long)h->subscribes,
-           (unsigned long long)h->unsubscribes);
+           (unsigned long long)h->unsubscribes, (unsigned long long)h->untold);
     for (const struct hub_tally *t = h->tallies; t != NULL; t = t->next) {
         printf("\"");
         print_json_text(t->name);
