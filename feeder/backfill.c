@@ -133,7 +133,8 @@ static void say(struct backfill *b, const struct open_hole *o)
                                      .count = whole ? h->filled : h->missing};
     if (px_writer_generation(b->shared->writer, o->where.slot) == o->where.generation)
         px_writer_status(b->shared->writer, o->where.slot, &status, publish_now().utc_ns);
-    px_writer_count(b->shared->writer, whole ? PX_C_backfill_whole : PX_C_backfill_unfilled, 1);
+    px_writer_count(b->shared->writer, PX_C_backfill_whole, whole);
+    px_writer_count(b->shared->writer, PX_C_backfill_unfilled, !whole);
 }
 
 /* The hole at the head of the queue is done with. */
