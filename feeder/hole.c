@@ -122,21 +122,17 @@ static void miss(struct hole *h, uint64_t first, uint64_t last)
 uint32_t hole_fill(struct hole *h, const struct hole_page *page,
                    void (*give)(void *user, const struct hole_trade *trade), void *user)
 {
-    uint32_t given = 0;
     for (uint32_t i = 0; i < page->count; i++) {
         const struct hole_trade *t = &page->trade[i];
-        if (t->id < h->next || t->id > h->last)
-            continue;
         if (t->id > h->next)
             miss(h, h->next, t->id - 1);
         h->next = t->id + 1;
         h->filled++;
-        given++;
         give(user, t);
         if (t->exch_ns > h->after_ns)
             h->after_ns = t->exch_ns;
     }
-    return given;
+    return page->count;
 }
 
 void hole_give_up(struct hole *h)

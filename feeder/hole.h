@@ -50,8 +50,9 @@ struct venue_sink hole_page_sink(struct hole_page *page);
 /* The answer is read: its trades in the order of their ids, each once. -EBADMSG: useless. */
 int hole_page_end(struct hole_page *page);
 
-/* Give what the page has of the hole. Ids that it passes over are missing for good: the venue gives
- * all that it has from the first one on. Returns how many were given; 0: the hole is as it was. */
+/* Give what the page has of the hole, which is as it was when the page began. Ids that it passes
+ * over are missing for good: the venue gives all that it has from the first one on. Returns how
+ * many were given; 0: the hole is as it was. */
 uint32_t hole_fill(struct hole *h, const struct hole_page *page,
                    void (*give)(void *user, const struct hole_trade *trade), void *user);
 
