@@ -62,9 +62,11 @@ def hole(gap):
 
 
 def wait_ends(tail, n=1):
-    """Until so many holes have come to their end; what was seen so far."""
-    tail.wait_lines(lambda lines: len(Seen(lines).events("filled")) >= n, what="the end of the fill")
-    return Seen(tail.lines())
+    """Until so many holes, and all that there are, have come to their end; what was seen so far."""
+    def ended(lines):
+        seen = Seen(lines)
+        return seen if n <= len(seen.events("gap")) == len(seen.events("filled")) else None
+    return tail.wait_lines(ended, what="the end of the fill")
 
 
 def check_whole(seen):
