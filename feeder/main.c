@@ -33,6 +33,9 @@ static struct plan_link plan_of_links(const struct config *config)
 {
     struct plan_link link = link_plan(config);
     link.tls_pool_bytes = TLS_ARENA_BYTES;
+    link.backfill_bytes = backfill_bytes();
+    link.answer_bytes = BACKFILL_ANSWER_BYTES + VENUE_PADDING;
+    link.answers = backfill_answers(config);
     return link;
 }
 

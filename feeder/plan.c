@@ -2,7 +2,6 @@
 
 #include <inttypes.h>
 
-#include "backfill.h"
 #include "control.h"
 #include "gate.h"
 #include "memwatch.h"
@@ -40,9 +39,8 @@ size_t plan_items(const struct config *config, const struct plan_link *link,
         {"feeder", "trend of memory", memwatch_bytes(), 1},
         {"feeder", "saved set", state_bytes(config->capacity), 1},
         {"feeder", "breakers and budgets", gate_bytes(), 1},
-        {"feeder", "back-fill", backfill_bytes(), 1},
-        {"feeder", "answers of histories", BACKFILL_ANSWER_BYTES + VENUE_PADDING,
-         backfill_answers(config)},
+        {"feeder", "back-fill", link->backfill_bytes, 1},
+        {"feeder", "answers of histories", link->answer_bytes, link->answers},
         {"feeder", "connections", link->object_bytes, links},
         {"websocket", "receive buffers", link->receive_bytes, links},
         {"websocket", "send buffers", link->send_bytes, links},

@@ -7,12 +7,13 @@
 #include "config.h"
 #include "fold.h"
 
-/* What upstream connections take, told by those who allocate it: of one link, but the last two,
- * which are there once. Only deflate_count links inflate. */
+/* What upstream connections take, told by those who allocate it: of one link, but parser and pool,
+ * which are there once, and what back-fill takes. Only deflate_count links inflate. */
 struct plan_link {
     uint64_t receive_bytes, send_bytes, object_bytes, tls_bytes;
     uint64_t deflate_bytes, deflate_count;
     uint64_t parser_bytes, tls_pool_bytes;
+    uint64_t backfill_bytes, answer_bytes, answers; /* of answers one each, and how many */
 };
 
 /* The tables of local order books and of merged values that this configuration asks for. */
