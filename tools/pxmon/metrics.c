@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "derive.h"
 #include "exposition.h"
 #include "metrics_tables.h"
 
@@ -73,25 +74,20 @@ static double heap(const struct subject *s)
     return s->now.has_memory ? (double)s->now.memory.heap_bytes : (double)NAN;
 }
 
-static int judged(const struct subject *s)
-{
-    return s->now.verdict.mono_ns != 0 && s->now.verdict.trend != PX_TREND_UNKNOWN;
-}
-
 static double growth(const struct subject *s)
 {
-    return judged(s) ? (double)s->now.verdict.growth_bytes_per_hour / 3600 : (double)NAN;
+    return derive_growth_bytes_per_hour(&s->now.verdict) / 3600;
 }
 
 static double confidence(const struct subject *s)
 {
-    return judged(s) ? (double)s->now.verdict.confidence_ppm / 1e6 : (double)NAN;
+    return derive_confidence(&s->now.verdict);
 }
 
 static double time_to_limit(const struct subject *s)
 {
-    return judged(s) && s->now.verdict.time_to_limit_s >= 0 ? (double)s->now.verdict.time_to_limit_s
-                                                            : (double)NAN;
+    const struct px_memory_verdict *v = &s->now.verdict;
+    return derive_judged(v) && v->time_to_limit_s >= 0 ? (double)v->time_to_limit_s : (double)NAN;
 }
 
 static double memory_level(const struct subject *s)

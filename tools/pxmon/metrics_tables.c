@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "derive.h"
+
 /* -- connections: their place in the segment tells two to the same endpoint apart -- */
 
 #define CONN_COUNT(member)                                                              \
@@ -38,7 +40,8 @@ static double conn_breaker(const struct snapshot *s, const struct px_conn_info *
 
 static double conn_age(const struct snapshot *s, const struct px_conn_info *c)
 {
-    return c->message_mono_ns == 0 ? (double)NAN : (double)(s->mono_ns - c->message_mono_ns) / 1e9;
+    int64_t age_ns = derive_age_ns(s->mono_ns, c->message_mono_ns);
+    return age_ns < 0 ? (double)NAN : (double)age_ns / 1e9;
 }
 
 static const struct conn_family {

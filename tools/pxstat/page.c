@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "derive.h"
 
 /* What venues and readers wrote reaches a terminal: nothing of it may steer that terminal. C1
  * controls are c2 80 to c2 9f in UTF-8. */
@@ -98,15 +99,12 @@ void page_title(struct page *page, const struct view *view)
              view->health->sentence);
     cli_duration(beat, bus->heartbeat_age_ns);
     cli_grouped(tick, bus->head);
-    if (view->before == NULL || view->before->bus.head > bus->head ||
-        view->now->mono_ns <= view->before->mono_ns) {
+    double ticks = derive_ticks_per_s(view->now, view->before);
+    if (isnan(ticks))
         page_add(page, TONE_PLAIN, "heartbeat    %s ago, tick %s", beat, tick);
-        return;
-    }
-    double seconds = (double)(view->now->mono_ns - view->before->mono_ns) / 1e9;
-    double ticks = (double)(bus->head - view->before->bus.head);
-    page_add(page, TONE_PLAIN, "heartbeat    %s ago, tick %s, %s ticks/s", beat, tick,
-             cli_grouped(rate, (uint64_t)llround(ticks / seconds)));
+    else
+        page_add(page, TONE_PLAIN, "heartbeat    %s ago, tick %s, %s ticks/s", beat, tick,
+                 cli_grouped(rate, (uint64_t)llround(ticks)));
 }
 
 void page_memory_line(struct page *page, const struct snapshot *s)
@@ -121,11 +119,11 @@ void page_memory_line(struct page *page, const struct snapshot *s)
         page_add(page, tone, "memory       %s shared; not sampled yet", shm);
         return;
     }
-    if (v->mono_ns == 0 || v->trend == PX_TREND_UNKNOWN)
+    if (!derive_judged(v))
         snprintf(trend, sizeof trend, "trend unknown");
     else
         snprintf(trend, sizeof trend, "%s, %+.2f MB/hour", trend_name(v),
-                 (double)v->growth_bytes_per_hour / 1e6);
+                 derive_growth_bytes_per_hour(v) / 1e6);
     page_add(page, tone, "memory       %s resident, %s heap, %s shared; %s",
              cli_bytes(rss, s->memory.rss_bytes), cli_bytes(heap, s->memory.heap_bytes), shm,
              trend);
@@ -139,6 +137,7 @@ void page_conn(struct page *page, const struct snapshot *s, const struct conn *c
     char messages[CLI_NUMBER_MAX], last[CLI_NUMBER_MAX], latency[64] = "-";
     const struct px_conn_info *c = &conn->info;
     int bad = c->state != PX_CONN_LIVE;
+    int64_t age_ns = derive_age_ns(s->mono_ns, c->message_mono_ns);
     if (conn->latency.count > 0)
         snprintf(latency, sizeof latency, "%.1f / %.1f", conn->latency.p50_us,
                  conn->latency.p99_us);
@@ -148,9 +147,7 @@ void page_conn(struct page *page, const struct snapshot *s, const struct conn *c
                                            : TONE_GOOD,
              "%-12s %-12s %-9s %11s %5llu %9s    %s", c->venue, px_conn_state_name(c->state),
              px_breaker_name(c->breaker), cli_grouped(messages, c->messages),
-             (unsigned long long)c->gaps,
-             c->message_mono_ns == 0 ? "never"
-                                     : cli_duration(last, s->mono_ns - c->message_mono_ns),
+             (unsigned long long)c->gaps, age_ns < 0 ? "never" : cli_duration(last, age_ns),
              latency);
     if (bad && c->reason[0] != '\0')
         page_add(page, TONE_WARN, "  %s", c->reason);
