@@ -10,7 +10,7 @@ import pytest
 
 from px_tools import (BIN, CONN_LIVE, CONN_WAITING, GAP, LIVE, QUIET, SHM, STALE, bus_name, pxstat,
                       remove, stat, state_of, tool, until)
-from px_tools import new_writer, writer  # noqa: F401  (fixtures)
+from px_tools import feeder, new_writer, writer  # noqa: F401  (fixtures)
 
 SYMBOL = "binance:BTCUSDT"
 
@@ -326,6 +326,44 @@ def test_every_json_number_is_explained(writer):
         if name in ("name", "pid", "version", "by_owner", "objects"):
             continue
         assert pxstat(writer.bus, "--explain", name).returncode == 0, name
+
+
+def names_in(value, found):
+    """Names of all members, but for those that name something themselves: counters, owners."""
+    if isinstance(value, dict):
+        for name, member in value.items():
+            if name in ("counters", "health", "objects"):
+                continue
+            found.add(name)
+            if name != "by_owner":
+                names_in(member, found)
+    elif isinstance(value, list):
+        for member in value:
+            names_in(member, found)
+    return found
+
+
+def test_every_member_of_the_json_is_explained_with_its_source(writer):
+    healthy(writer)
+    writer.say(f"conn 0 binance wss://x:9443 {CONN_LIVE} 0 7", "reader 0 5151 pxtail 1 7 9",
+               "error bad_frame text")
+    lines = pxstat(writer.bus, "--explain").stdout.splitlines()
+    explained = {line.split()[0] for line in lines if line and not line.startswith("of ")}
+    tables = {"bus", "feeder", "memory", "connections", "subscriptions", "readers", "errors"}
+    assert names_in(stat(writer.bus), set()) - tables <= explained
+    numbers = [line for line in lines if line and not line.startswith(("of ", "counters of"))]
+    assert [n for n in numbers if "written by" not in n and "derived from" not in n] == []
+
+
+def test_explain_names_the_module_that_writes_and_what_a_value_is_derived_from(feeder):
+    done = pxstat(feeder.bus, "--explain", "bytes_in")
+    assert "bytes received from venues" in done.stdout and "by feeder/link.c" in done.stdout
+    assert "by libbus" in pxstat(feeder.bus, "--explain", "evictions").stdout
+    rate = pxstat(feeder.bus, "--explain", "messages_per_s").stdout
+    assert "derived from messages" in one_line(rate)
+    # a counter and a value of connections have this name
+    both = pxstat(feeder.bus, "--explain", "gaps").stdout
+    assert "of a connection" in both and "publish_quality.c" in both
 
 
 def test_history_without_a_database_says_who_writes_it(tmp_path):
