@@ -82,6 +82,21 @@ uint64_t snapshot_counter(const struct snapshot *s, const char *name)
     return 0;
 }
 
+size_t snapshot_resident(px_bus *bus, int by_minute, double *values, size_t count)
+{
+    struct px_memory_sample sample;
+    size_t n = 0;
+    while (n < count && (by_minute ? px_bus_memory_minute(bus, (uint32_t)n, &sample)
+                                   : px_bus_memory_second(bus, (uint32_t)n, &sample)) == 0)
+        values[n++] = (double)sample.rss_bytes;
+    for (size_t i = 0; i < n / 2; i++) {
+        double value = values[i];
+        values[i] = values[n - 1 - i];
+        values[n - 1 - i] = value;
+    }
+    return n;
+}
+
 int symbol_wanted(const struct px_symbol_info *symbol)
 {
     return symbol->pins > 0 || symbol->kinds != 0;

@@ -50,6 +50,10 @@ struct snapshot {
 int snapshot_take(struct snapshot *s, px_bus *bus);
 void snapshot_free(struct snapshot *s);
 
+/* Resident memory of the feeder back in time, one value a second or one a minute, the newest last:
+ * `count` values at most. Returns how many there are. */
+size_t snapshot_resident(px_bus *bus, int by_minute, double *values, size_t count);
+
 /* The same attachment in another snapshot of the bus, or NULL: a later process may have its number.
  */
 const struct px_reader_info *snapshot_reader(const struct snapshot *s,

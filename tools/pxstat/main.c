@@ -146,6 +146,10 @@ int main(int argc, char **argv)
         request.past.json = cli.json;
         return cli_finish(past_show(&request.past));
     }
+    if (request.watch && !request.explain)
+        return cli_finish(
+            watch_run(&(struct watch){cli.bus, request.interval_ns, request.sections, cli.json}));
+
     px_bus *bus = NULL;
     const struct px_bus_options how = {.no_socket = 1, .max_ids = 1, .name = "pxstat"};
     rc = px_bus_attach(&bus, cli.bus, &how);
@@ -155,13 +159,8 @@ int main(int argc, char **argv)
         return cli_finish(HEALTH_OK);
     if (rc < 0)
         return cli_error(HEALTH_UNKNOWN, cli.bus, "%s", cli_attach_reason(rc));
-    int code;
-    if (request.explain)
-        code = explain(bus, &cli, request.explain_name);
-    else if (request.watch)
-        code = watch_run(&(struct watch){bus, request.interval_ns, request.sections, cli.json});
-    else
-        code = show(bus, &cli, &request);
+    int code =
+        request.explain ? explain(bus, &cli, request.explain_name) : show(bus, &cli, &request);
     px_bus_detach(bus);
     return cli_finish(code);
 }

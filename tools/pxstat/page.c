@@ -75,19 +75,6 @@ void page_add(struct page *page, enum tone tone, const char *format, ...)
         clip(line->text, page->columns);
 }
 
-static enum tone tone_of_code(int code)
-{
-    return code == HEALTH_OK ? TONE_GOOD : code == HEALTH_WARNING ? TONE_WARN : TONE_BAD;
-}
-
-static enum tone tone_of_quality(uint32_t quality)
-{
-    static const enum tone tones[PX_QUALITY_COUNT] = {
-        [PX_LIVE] = TONE_GOOD, [PX_QUIET] = TONE_PLAIN, [PX_CARRIED] = TONE_WARN,
-        [PX_GAP] = TONE_WARN,  [PX_STALE] = TONE_BAD,   [PX_CLOSED] = TONE_BAD};
-    return quality < PX_QUALITY_COUNT ? tones[quality] : TONE_BAD;
-}
-
 void page_title(struct page *page, const struct view *view)
 {
     char up[CLI_NUMBER_MAX], beat[CLI_NUMBER_MAX], tick[CLI_NUMBER_MAX], rate[CLI_NUMBER_MAX];
@@ -111,9 +98,7 @@ void page_memory_line(struct page *page, const struct snapshot *s)
 {
     char rss[CLI_NUMBER_MAX], heap[CLI_NUMBER_MAX], shm[CLI_NUMBER_MAX], trend[64];
     const struct px_memory_verdict *v = &s->verdict;
-    enum tone tone = v->level == PX_LEVEL_OK        ? TONE_PLAIN
-                     : v->level == PX_LEVEL_WARNING ? TONE_WARN
-                                                    : TONE_BAD;
+    enum tone tone = tone_of_level(v->level);
     cli_bytes(shm, s->bus.bytes);
     if (!s->has_memory) {
         page_add(page, tone, "memory       %s shared; not sampled yet", shm);
@@ -167,19 +152,27 @@ static const char *kinds_text(uint32_t kinds, char out[32])
 
 const char page_symbol_head[] = "symbol                 quality        age";
 
+void symbol_words(const struct px_symbol_info *symbol, char *out, size_t size)
+{
+    char kinds[32];
+    if (symbol->quality == PX_LIVE)
+        snprintf(out, size, "%s", kinds_text(symbol->kinds, kinds));
+    else if (symbol->text[0] != '\0')
+        snprintf(out, size, "%s: %s", px_cause_text(symbol->cause), symbol->text);
+    else
+        snprintf(out, size, "%s", px_cause_text(symbol->cause));
+}
+
 void page_symbol(struct page *page, const struct px_symbol_info *symbol)
 {
-    char age[CLI_NUMBER_MAX], words[192], kinds[32];
+    char age[CLI_NUMBER_MAX], words[192], readers[32] = "";
+    symbol_words(symbol, words, sizeof words);
     if (symbol->quality == PX_LIVE)
-        snprintf(words, sizeof words, "%u reader%s, %s", symbol->pins, symbol->pins == 1 ? "" : "s",
-                 kinds_text(symbol->kinds, kinds));
-    else if (symbol->text[0] != '\0')
-        snprintf(words, sizeof words, "%s: %s", px_cause_text(symbol->cause), symbol->text);
-    else
-        snprintf(words, sizeof words, "%s", px_cause_text(symbol->cause));
+        snprintf(readers, sizeof readers, "%u reader%s, ", symbol->pins,
+                 symbol->pins == 1 ? "" : "s");
     page_add(page, symbol_wanted(symbol) ? tone_of_quality(symbol->quality) : TONE_PLAIN,
-             "%-22s %-8s %9s  %s", symbol->symbol, px_quality_name(symbol->quality),
-             cli_duration(age, symbol->age_ns), words);
+             "%-22s %-8s %9s  %s%s", symbol->symbol, px_quality_name(symbol->quality),
+             cli_duration(age, symbol->age_ns), readers, words);
 }
 
 const char page_reader_head[] = "reader             pid  subscriptions         lag        lost";
