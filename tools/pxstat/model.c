@@ -22,15 +22,21 @@ void model_update(struct model *m, const struct subject *subject)
     m->now = subject->has_now ? &subject->now : NULL;
     m->before = subject->has_before ? &subject->before : NULL;
     m->resident_count = 0;
-    if (m->now == NULL)
+    if (m->now != NULL)
+        update_rates(m);
+}
+
+void model_look_back(struct model *m)
+{
+    px_bus *bus = m->subject->bus;
+    if (bus == NULL)
         return;
-    update_rates(m);
     /* minutes tell more about growth than seconds, as soon as there are some */
     m->by_minute = 1;
-    m->resident_count = snapshot_resident(subject->bus, 1, m->resident, MODEL_PAST);
+    m->resident_count = snapshot_resident(bus, 1, m->resident, MODEL_PAST);
     if (m->resident_count < 10) {
         m->by_minute = 0;
-        m->resident_count = snapshot_resident(subject->bus, 0, m->resident, MODEL_PAST);
+        m->resident_count = snapshot_resident(bus, 0, m->resident, MODEL_PAST);
     }
 }
 

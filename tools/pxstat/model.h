@@ -21,6 +21,10 @@ struct model {
 /* After each look of the subject. A model is begun as {0}. Without memory for them, rates are not
  * known. */
 void model_update(struct model *m, const struct subject *subject);
+
+/* Read how memory went; model_update() forgets it. */
+void model_look_back(struct model *m);
+
 void model_free(struct model *m);
 
 /* Ticks per second of symbol i of now, NAN unknown. */

@@ -135,8 +135,8 @@ static void show(struct screen *s)
 
 static void take_look(struct screen *s)
 {
-    s->model.subject = s->subject;
     model_update(&s->model, s->subject);
+    model_look_back(&s->model);
     if (s->request->sections == 0)
         return;
     page_clear(&s->page);
