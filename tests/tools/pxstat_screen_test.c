@@ -43,7 +43,7 @@ T_TEST(everything_that_matters_is_on_80_by_24)
         if (rig_find(&rig, 0, words[i]) < 0)
             fail_msg("no \"%s\"", words[i]);
     }
-    T_TRUE(rig_find(&rig, 0, "1.5   20.2     300") > 0);
+    T_TRUE(rig_find(&rig, 0, "1.5   20.2      300") > 0);
     T_EQ(rig_find(&rig, 0, "ERROR"), -1);
     T_TRUE(rig_find(&rig, 0, "of 30 symbols") > 0);
     rig_end(&rig);

@@ -92,10 +92,10 @@ static double key_rhythm(const struct model *m, size_t i)
 static const struct column symbol_columns[] = {
     {"SYMBOL", 20, 28, 0, 1, put_symbol, NULL},
     {"QUALITY", 8, 8, 0, 1, put_quality, key_quality},
-    {"TICKS/S", 7, 8, 0, 0, put_rate, key_rate},
-    {"AGE", 7, 8, 0, 0, put_age, key_age},
-    {"READERS", 7, 7, 0, 0, put_pins, key_pins},
-    {"GAPS", 4, 5, 0, 0, put_gaps, key_gaps},
+    {"TICKS/S", 8, 8, 0, 0, put_rate, key_rate},
+    {"AGE", 6, 8, 0, 0, put_age, key_age},
+    {"RDRS", 4, 5, 0, 0, put_pins, key_pins},
+    {"GAPS", 5, 5, 0, 0, put_gaps, key_gaps},
     {"RHYTHM", 0, 7, COLUMN_WIDE, 0, put_rhythm, key_rhythm},
     {"KINDS, CAUSE", 0, 0, 0, 1, put_words, NULL},
 };
@@ -233,7 +233,7 @@ static double key_attached(const struct model *m, size_t i)
 static const struct column reader_columns[] = {
     {"READER", 16, 20, 0, 1, put_reader, NULL},
     {"PID", 8, 8, 0, 0, put_pid, key_pid},
-    {"SUBSCR", 6, 6, 0, 0, put_subscriptions, key_subscriptions},
+    {"SUBSCR", 7, 7, 0, 0, put_subscriptions, key_subscriptions},
     {"LAG", 8, 9, 0, 0, put_lag, key_lag},
     {"LOST", 9, 10, 0, 0, put_lost, key_lost},
     {"LOST/S", 7, 7, 0, 0, put_lost_rate, key_lost_rate},

@@ -11,22 +11,24 @@ static void put_bar(const struct scene *s)
 {
     const struct subject *subject = s->model->subject;
     const struct px_bus_info *bus = &subject->now.bus;
-    char up[CLI_NUMBER_MAX], beat[CLI_NUMBER_MAX], pace[48];
-    int64_t ms = s->ui->interval_ns / 1000000;
-    grid_tone(s->grid, 0, 0, s->grid->columns, TONE_BAR);
+    char text[256], up[CLI_NUMBER_MAX], beat[CLI_NUMBER_MAX], pace[48];
+    int columns = s->grid->columns, width;
     if (s->model->now == NULL)
-        grid_print(s->grid, 0, 0, TONE_BAR, "bus %s  %s", subject->name, subject->health.state);
+        snprintf(text, sizeof text, "bus %s  %s", subject->name, subject->health.state);
     else
-        grid_print(s->grid, 0, 0, TONE_BAR,
-                   "bus %s  %s  epoch %llu  pid %d  %s  %s %s  heartbeat %s", bus->bus,
-                   subject->health.state, (unsigned long long)bus->epoch, (int)bus->pid,
-                   bus->version, feeder_runs(&subject->health) ? "up" : "was up",
-                   cli_duration(up, bus->uptime_ns), cli_duration(beat, bus->heartbeat_age_ns));
+        snprintf(text, sizeof text, "bus %s  %s  epoch %llu  pid %d  %s  %s %s  beat %s", bus->bus,
+                 subject->health.state, (unsigned long long)bus->epoch, (int)bus->pid, bus->version,
+                 feeder_runs(&subject->health) ? "up" : "was up", cli_duration(up, bus->uptime_ns),
+                 cli_duration(beat, bus->heartbeat_age_ns));
     if (s->ui->paused)
         snprintf(pace, sizeof pace, "  PAUSED");
     else
-        snprintf(pace, sizeof pace, "  each %g s", (double)ms / 1e3);
-    grid_text(s->grid, 0, s->grid->columns - (int)strlen(pace), (int)strlen(pace), TONE_BAR, pace);
+        snprintf(pace, sizeof pace, "  each %g s", (double)s->ui->interval_ns / 1e9);
+    /* on a narrow screen the bus is worth more than the pace */
+    width = columns < 40 ? columns : columns - (int)strlen(pace);
+    grid_tone(s->grid, 0, 0, columns, TONE_BAR);
+    grid_text(s->grid, 0, 0, width, TONE_BAR, text);
+    grid_text(s->grid, 0, width, columns - width, TONE_BAR, pace);
 }
 
 /* The sentence, on two lines when one is too short. Returns how many. */
@@ -95,9 +97,7 @@ static void put_memory(const struct scene *s, int row)
                          cli_duration(limit, v->time_to_limit_s * INT64_C(1000000000)));
     cli_duration(past, (int64_t)m->resident_count * (m->by_minute ? 60 : 1) * 1000000000);
     width = s->grid->columns - at - (int)strlen(past) - 1;
-    if (width > (int)m->resident_count)
-        width = (int)m->resident_count;
-    if (width < 4)
+    if (width < 4 || m->resident_count == 0)
         return;
     int shown = grid_spark(s->grid, row, at, width, m->resident, m->resident_count);
     cli_duration(past, (int64_t)shown * (m->by_minute ? 60 : 1) * 1000000000);

@@ -36,13 +36,13 @@ struct screen {
 static struct termios terminal_before;
 static char leave_text[128];
 
-/* A fault must not leave a terminal behind that shows no keys. It is raised again on return. */
+/* A fault must not leave a terminal behind that shows no keys. It is raised again, to end us. */
 static void on_fault(int number)
 {
-    (void)number;
     /* what cannot be written is lost with the terminal */
     if (write(STDOUT_FILENO, leave_text, strlen(leave_text)) >= 0)
         tcsetattr(STDIN_FILENO, TCSANOW, &terminal_before);
+    raise(number);
 }
 
 static void append_capability(const char *name)
