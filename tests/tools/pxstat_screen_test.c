@@ -222,6 +222,7 @@ T_TEST(a_dead_feeder_is_said_in_the_first_two_lines)
     T_TRUE(strstr(rig_row(&rig, 0), "bus md  gone  epoch 3") != NULL);
     T_TRUE(strstr(rig_row(&rig, 1), "CRITICAL: the feeder is gone: pid 7") != NULL);
     T_EQ(rig_tone(&rig, "CRITICAL"), TONE_BAD);
+    T_EQ(rig_tone(&rig, "was live"), TONE_DIM);
     T_TRUE(rig_row(&rig, 2)[0] == ' '); /* a sentence too long for one line goes on in the next */
     rig_paint(&rig, 24, 300);
     T_TRUE(strstr(rig_row(&rig, 1), "last sign of life") != NULL);

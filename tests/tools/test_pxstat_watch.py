@@ -226,7 +226,7 @@ def test_a_restart_that_fails_says_so_in_one_line(writer, watch):
     healthy(writer)
     screen = watch(writer.bus)
     screen.await_text("OK: 1 of 1")
-    screen.keys("r", "y")
+    screen.keys("r", "y", "x")  # its end is shown, whatever was put away
     screen.await_text("failed after", f"pxrestart: {writer.bus}: this bus has no control socket")
     screen.keys("x", "q")
     screen.await_text("ended 0")

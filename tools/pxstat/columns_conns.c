@@ -26,10 +26,13 @@ static enum tone put_venue(const struct model *m, size_t i, char *out)
     return put_text(out, TONE_PLAIN, conn(m, i)->venue);
 }
 
+/* The record of a feeder that is gone says how it was. */
 static enum tone put_conn_state(const struct model *m, size_t i, char *out)
 {
     uint32_t state = conn(m, i)->state;
-    return put_text(out, state == PX_CONN_LIVE ? TONE_GOOD : TONE_WARN, px_conn_state_name(state));
+    int runs = feeder_runs(&m->subject->health);
+    snprintf(out, COLUMN_BYTES, "%s%s", runs ? "" : "was ", px_conn_state_name(state));
+    return !runs ? TONE_DIM : state == PX_CONN_LIVE ? TONE_GOOD : TONE_WARN;
 }
 
 static enum tone put_breaker(const struct model *m, size_t i, char *out)

@@ -17,7 +17,7 @@ enum { ID_WATCH = 'w', ID_HISTORY = 300, ID_DB, ID_EXPLAIN, ID_SECTION = 400 };
 
 /* An option of a section has id ID_SECTION + its place in the table of sections. */
 static const struct cli_option options[] = {
-    {ID_WATCH, "watch", "[SECONDS]", "live, in colour on a terminal (default 1; q ends)"},
+    {ID_WATCH, "watch", "[SECONDS]", "live; on a terminal a screen with keys (default 1)"},
     {ID_SECTION + 0, "memory", NULL, "memory by owner, trend, time to limit"},
     {ID_SECTION + 1, "connections", NULL, "upstream connections and breakers"},
     {ID_SECTION + 2, "subscriptions", NULL, "subscribed symbols, quality and cause"},

@@ -58,14 +58,15 @@ static void put_flow(const struct scene *s, int row)
     double per_s = derive_ticks_per_s(m->now, m->before);
     if (!isnan(per_s))
         cli_grouped(rate, (uint64_t)llround(per_s));
-    int at =
-        grid_print(s->grid, row, 0, TONE_PLAIN,
-                   "ticks    %s, %s/s   slots %u of %u, %llu evicted   %zu subscribed",
-                   cli_grouped(tick, m->now->bus.head), rate, m->now->bus.symbols,
-                   m->now->bus.capacity, (unsigned long long)m->now->evictions, health->subscribed);
-    for (uint32_t q = 0; q < PX_QUALITY_COUNT; q++)
+    int at = grid_print(s->grid, row, 0, TONE_PLAIN,
+                        "ticks    %s, %s/s   slots %u of %u, %llu evicted   subscribed",
+                        cli_grouped(tick, m->now->bus.head), rate, m->now->bus.symbols,
+                        m->now->bus.capacity, (unsigned long long)m->now->evictions);
+    if (health->subscribed == 0)
+        grid_print(s->grid, row, at, TONE_PLAIN, " nothing");
+    for (uint32_t q = 0, shown = 0; q < PX_QUALITY_COUNT; q++)
         if (health->of_quality[q] > 0) {
-            at += grid_print(s->grid, row, at, TONE_PLAIN, ", ");
+            at += grid_print(s->grid, row, at, TONE_PLAIN, shown++ > 0 ? ", " : " ");
             at += grid_print(s->grid, row, at, tone_of_quality(q), "%zu %s", health->of_quality[q],
                              px_quality_name(q));
         }
@@ -118,7 +119,8 @@ static void put_owners(const struct scene *s, int row)
     const struct snapshot *now = s->model->now;
     const struct px_memory_verdict *v = &now->verdict;
     char bytes[CLI_NUMBER_MAX];
-    int at = grid_print(s->grid, row, 0, TONE_PLAIN, "reserved ");
+    int at = grid_print(s->grid, row, 0, TONE_PLAIN, "reserved %s",
+                        now->has_memory ? "" : "not sampled yet, ");
     for (uint32_t o = 0; now->has_memory && o < PX_OWNER_COUNT; o++)
         at +=
             grid_print(s->grid, row, at,

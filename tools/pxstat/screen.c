@@ -184,6 +184,15 @@ static int take_keys(struct screen *s, int *dirty)
     return 0;
 }
 
+/* How a restart goes on. Its end is shown, also if its beginning was put away. */
+static int take_restart(struct screen *s)
+{
+    int was_running = s->recycle.running, news = recycle_step(&s->recycle);
+    if (was_running && !s->recycle.running)
+        s->ui.overlay = OVERLAY_RESTART;
+    return news || s->recycle.running;
+}
+
 /* Until a key, a signal, news of a restart, or the next look. Signals come in here only, so that
  * none is missed. Returns 1 when the terminal is gone. */
 static int await(const struct screen *s, const sigset_t *mask)
@@ -211,7 +220,7 @@ static void run(struct screen *s, const sigset_t *mask)
             s->next_ns = now_ns + s->ui.interval_ns;
             dirty = 1;
         }
-        dirty |= recycle_step(&s->recycle) || s->recycle.running;
+        dirty |= take_restart(s);
         if (dirty)
             show(s);
         dirty = 0;
