@@ -1,6 +1,8 @@
 """A program on a terminal of its own: tmux shows what a person would see."""
+import contextlib
 import os
 import re
+import signal
 import subprocess
 
 from px_tools import BUILD, bus_name, until
@@ -47,11 +49,15 @@ class Screen:
             return text if all(re.search(p, text) for p in patterns) else None
         return until(found, lambda: f"{patterns} on\n{self.text()}")
 
+    def pids(self):
+        """What the shell of the session runs."""
+        done = subprocess.run(["pgrep", "-P", self.variable("pane_pid")], capture_output=True,
+                              text=True, check=False)
+        return [int(pid) for pid in done.stdout.split()]
+
     def pid(self):
-        """Of the program itself, below the shell of the session."""
-        shell = self.variable("pane_pid")
-        return int(until(lambda: subprocess.run(["pgrep", "-P", shell], capture_output=True, text=True,
-                                                check=False).stdout.split(), "the program")[0])
+        """Of the program itself."""
+        return until(self.pids, "the program")[0]
 
     def save(self, name):
         """Keep what is shown, for people to look at."""
@@ -60,5 +66,13 @@ class Screen:
         (CAPTURES / f"{name}.ansi").write_text(self.coloured(), encoding="utf-8")
 
     def end(self):
+        # The leak check of a sanitizer hangs when the terminal goes while it runs.
+        with contextlib.suppress(subprocess.SubprocessError, ProcessLookupError):
+            for pid in self.pids():
+                os.kill(pid, signal.SIGKILL)
+        self.hang_up()
+
+    def hang_up(self):
+        """The terminal goes away below its program."""
         subprocess.run(["tmux", "-L", self.socket, "kill-server"], capture_output=True, timeout=20,
                        check=False)

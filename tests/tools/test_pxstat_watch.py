@@ -401,9 +401,11 @@ def test_memory_of_the_screen_stays_flat_over_two_thousand_redraws(new_writer, w
 
 
 def test_it_ends_when_its_terminal_goes(writer, watch):
+    if SANITIZED:
+        pytest.skip("the leak check of a sanitizer hangs in a process group without a session")
     healthy(writer)
     screen = watch(writer.bus, interval="30")
     screen.await_text("OK: ")
     pid = screen.pid()
-    screen.end()
+    screen.hang_up()
     until(lambda: not Path(f"/proc/{pid}").exists(), "it has ended")

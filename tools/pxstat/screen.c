@@ -12,6 +12,7 @@
 #include "cli.h"
 #include "paint.h"
 #include "spark.h"
+#include "terminal.h"
 
 #define STEP_NS     INT64_C(100000000) /* between two looks at a restart that goes on */
 #define ESCAPE_MS   25
@@ -67,9 +68,8 @@ static void catch_faults(void)
 
 static int terminal_start(struct screen *s)
 {
-    const char *term = getenv("TERM"), *no_colour = getenv("NO_COLOR");
-    if (!isatty(STDOUT_FILENO) || !isatty(STDIN_FILENO) || term == NULL || *term == '\0' ||
-        strcmp(term, "dumb") == 0 || tcgetattr(STDIN_FILENO, &terminal_before) < 0 ||
+    const char *no_colour = getenv("NO_COLOR");
+    if (!terminal_usable() || tcgetattr(STDIN_FILENO, &terminal_before) < 0 ||
         newterm(NULL, stdout, stdin) == NULL)
         return -ENOTTY;
     set_escdelay(ESCAPE_MS);

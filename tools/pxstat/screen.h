@@ -1,4 +1,4 @@
-/* pxstat --watch on a terminal: keys in, cells out. The only file that knows curses is screen.c. */
+/* pxstat --watch on a terminal: keys in, cells out. Only screen.c and terminal.c know curses. */
 #ifndef PX_TOOLS_PXSTAT_SCREEN_H
 #define PX_TOOLS_PXSTAT_SCREEN_H
 
