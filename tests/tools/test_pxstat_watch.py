@@ -70,7 +70,7 @@ def test_a_healthy_bus_shows_all_panes(feeder, tail, watch, columns, rows):
 def test_a_degraded_bus_shows_what_ails_first(feeder, tail, watch, columns, rows):
     tail(feeder.bus, "kraken:BTC/USD")
     screen = watch(feeder.bus, columns=columns, rows=rows)
-    screen.await_text("OK: ")
+    screen.await_text("OK: ", r"memory +\d+\.\d MiB")
     kill_exchange(feeder, "kraken")
     text = screen.await_text("WARNING: ", r"kraken:BTC/USD +stale", "connection +[1-9]",
                              r"kraken +(waiting|connecting) .*(next in|[Rr]efused|cannot connect)")
@@ -301,6 +301,15 @@ def test_the_terminal_is_as_it_was_after_a_crash(writer, watch):
     # a segment that somebody cuts off is a fault in each of its readers
     os.truncate(SHM / f"px-{writer.bus}", 0)
     screen.await_text("ended 13[5-9]|ended [1-9]", r"[^-]icanon", r"[^-]echo ")
+    assert screen.variable("alternate_on") == "0" and screen.variable("cursor_flag") == "1"
+
+
+def test_the_terminal_is_as_it_was_after_a_quit_signal(writer, watch):
+    healthy(writer)
+    screen = watch(writer.bus)
+    screen.await_text("OK: ")
+    screen.keys("C-\\")
+    screen.await_text("ended 131", r"[^-]icanon", r"[^-]echo ")
     assert screen.variable("alternate_on") == "0" and screen.variable("cursor_flag") == "1"
 
 

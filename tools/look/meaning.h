@@ -32,7 +32,7 @@
 #define TEXT_SUBSCRIBES "symbols that it subscribes to"
 
 struct meaning {
-    const char *name; /* as --json has it; of a pair "x.y" the y */
+    const char *name; /* as --json has it, if it does; of a pair "x.y" the y */
     const char *of;   /* whose number: "bus", "feeder", "memory", "connection", ... */
     const char *unit, *text;
     const char *source; /* "written by MODULE", or "derived from X and Y" */

@@ -37,7 +37,8 @@ struct screen {
 static struct termios terminal_before;
 static char leave_text[128];
 
-/* A fault must not leave a terminal behind that shows no keys. It is raised again, to end us. */
+/* A fault, or Ctrl-\, must not leave a terminal behind that shows no keys. It is raised again, to
+ * end us. */
 static void on_fault(int number)
 {
     /* what cannot be written is lost with the terminal */
@@ -56,7 +57,7 @@ static void append_capability(const char *name)
 
 static void catch_faults(void)
 {
-    static const int faults[] = {SIGBUS, SIGSEGV, SIGABRT};
+    static const int faults[] = {SIGBUS, SIGSEGV, SIGABRT, SIGQUIT};
     struct sigaction action = {.sa_handler = on_fault, .sa_flags = (int)SA_RESETHAND};
     append_capability("sgr0");
     append_capability("rmcup");
