@@ -23,57 +23,64 @@ struct rig {
     struct px_error_info errors[2];
 };
 
-/* Two looks at a healthy bus, a second apart: `symbols` symbols, of which number i had i ticks in
- * that second, one connection, one reader. */
-static inline void rig_start(struct rig *r, size_t symbols)
+/* Number i had i ticks between the two looks. */
+static inline void rig_symbols(struct rig *r, size_t count)
 {
-    memset(r, 0, sizeof *r);
-    r->symbols = calloc(symbols + 1, sizeof *r->symbols);
-    r->symbols_before = calloc(symbols + 1, sizeof *r->symbols);
-    for (size_t i = 0; i < symbols; i++) {
+    r->symbols = calloc(count + 1, sizeof *r->symbols);
+    r->symbols_before = calloc(count + 1, sizeof *r->symbols);
+    for (size_t i = 0; i < count; i++) {
         struct px_symbol_info *s = &r->symbols[i];
         snprintf(s->symbol, sizeof s->symbol, "venue:S%05zu", i);
         s->slot = (uint32_t)i;
         s->pins = s->kinds = 1;
-        s->age_ns = (int64_t)(symbols - i) * 1000000;
+        s->age_ns = (int64_t)(count - i) * 1000000;
         s->ticks[0] = 1000 + i;
         r->symbols_before[i] = *s;
         r->symbols_before[i].ticks[0] = 1000;
     }
-    snprintf(r->conns[0].info.venue, sizeof r->conns[0].info.venue, "binance");
-    snprintf(r->conns[0].info.endpoint, sizeof r->conns[0].info.endpoint, "wss://x:9443");
-    r->conns[0].info.state = PX_CONN_LIVE;
-    r->conns[0].info.messages = 500;
-    r->conns[0].info.message_mono_ns = 10 * RIG_SECOND;
+}
+
+static inline void rig_conn(struct rig *r)
+{
+    struct px_conn_info *c = &r->conns[0].info;
+    snprintf(c->venue, sizeof c->venue, "binance");
+    snprintf(c->endpoint, sizeof c->endpoint, "wss://x:9443");
+    c->state = PX_CONN_LIVE;
+    c->messages = 500;
+    c->message_mono_ns = 10 * RIG_SECOND;
     r->conns[0].latency = (struct latency){100, 1.5, 20.25, 300, 400};
     r->conns_before[0] = r->conns[0];
     r->conns_before[0].info.messages = 100;
+}
+
+/* Two looks at a healthy bus, a second apart: so many symbols, one connection, one reader. */
+static inline void rig_start(struct rig *r, size_t symbols)
+{
+    memset(r, 0, sizeof *r);
+    rig_symbols(r, symbols);
+    rig_conn(r);
     snprintf(r->readers[0].name, sizeof r->readers[0].name, "pxtail");
     r->readers[0].pid = 5151;
-    const struct px_bus_info bus = {.bus = "md",
-                                    .version = "1.2",
-                                    .state = PX_STATE_LIVE,
-                                    .pid = 7,
-                                    .capacity = 1000,
-                                    .symbols = (uint32_t)symbols,
-                                    .ring = 4096,
-                                    .epoch = 3,
-                                    .head = 5000,
-                                    .bytes = 1 << 20,
-                                    .heartbeat_age_ns = 40000000};
     r->subject = (struct subject){.name = "md", .has_now = true, .has_before = true};
-    r->subject.now = (struct snapshot){.mono_ns = 10 * RIG_SECOND,
-                                       .utc_ns = 100 * RIG_SECOND,
-                                       .bus = bus,
-                                       .holder = HOLDER_THERE,
-                                       .symbols = r->symbols,
-                                       .symbol_count = symbols,
-                                       .conns = r->conns,
-                                       .conn_count = 1,
-                                       .readers = r->readers,
-                                       .reader_count = 1,
-                                       .errors = r->errors};
-    r->subject.before = r->subject.now;
+    struct snapshot *now = &r->subject.now;
+    now->bus = (struct px_bus_info){.bus = "md", .version = "1.2", .state = PX_STATE_LIVE};
+    now->bus.pid = 7;
+    now->bus.capacity = 1000;
+    now->bus.symbols = (uint32_t)symbols;
+    now->bus.ring = 4096;
+    now->bus.epoch = 3;
+    now->bus.head = 5000;
+    now->bus.heartbeat_age_ns = 40000000;
+    now->mono_ns = 10 * RIG_SECOND;
+    now->utc_ns = 100 * RIG_SECOND;
+    now->holder = HOLDER_THERE;
+    now->symbols = r->symbols;
+    now->symbol_count = symbols;
+    now->conns = r->conns;
+    now->readers = r->readers;
+    now->errors = r->errors;
+    now->conn_count = now->reader_count = 1;
+    r->subject.before = *now;
     r->subject.before.mono_ns = 9 * RIG_SECOND;
     r->subject.before.bus.head = 4000;
     r->subject.before.symbols = r->symbols_before;

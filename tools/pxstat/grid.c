@@ -95,13 +95,17 @@ int grid_width(const char *text)
     return columns;
 }
 
-int grid_text(struct grid *g, int row, int column, int width, enum tone tone, const char *text)
+/* What of it is left of the right edge. */
+static int width_inside(const struct grid *g, const struct span *at)
 {
-    int used = 0;
-    if (width > g->columns - column)
-        width = g->columns - column;
+    return at->width < g->columns - at->column ? at->width : g->columns - at->column;
+}
+
+int grid_text(struct grid *g, struct span at, enum tone tone, const char *text)
+{
+    int used = 0, width = width_inside(g, &at);
     while (*text != '\0' && used < width) {
-        struct cell *cell = grid_at(g, row, column + used++);
+        struct cell *cell = grid_at(g, at.row, at.column + used++);
         wchar_t ch = shown_as(g, next_char(&text));
         if (cell != NULL)
             *cell = (struct cell){used == width && *text != '\0' ? L'~' : ch, tone};
@@ -116,30 +120,31 @@ int grid_print(struct grid *g, int row, int column, enum tone tone, const char *
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    return grid_text(g, row, column, g->columns - column, tone, text);
+    return grid_text(g, (struct span){row, column, g->columns - column}, tone, text);
 }
 
-void grid_tone(struct grid *g, int row, int column, int width, enum tone tone)
+void grid_tone(struct grid *g, struct span at, enum tone tone)
 {
-    for (int i = 0; i < width; i++) {
-        struct cell *cell = grid_at(g, row, column + i);
+    for (int i = 0; i < at.width; i++) {
+        struct cell *cell = grid_at(g, at.row, at.column + i);
         if (cell != NULL)
             cell->tone = tone;
     }
 }
 
-int grid_spark(struct grid *g, int row, int column, int width, const double *values, size_t count)
+int grid_spark(struct grid *g, struct span at, const double *values, size_t count)
 {
-    if (width > g->columns - column)
-        width = g->columns - column;
+    int width = width_inside(g, &at);
     if (width <= 0)
         return 0;
     size_t shown = count < (size_t)width ? count : (size_t)width;
     values += count - shown;
     struct spark_range range = spark_range_of(values, shown);
-    for (size_t i = 0; i < shown; i++)
-        grid_text(g, row, column + (int)i, 1, TONE_PLAIN,
-                  spark_bar(spark_eighths(&range, values[i], 0, 1), g->utf8));
+    for (size_t i = 0; i < shown; i++) {
+        int eighths = spark_eighths(&range, values[i], 0, 1);
+        grid_text(g, (struct span){at.row, at.column + (int)i, 1}, TONE_PLAIN,
+                  spark_bar(eighths, g->utf8));
+    }
     return (int)shown;
 }
 
@@ -148,13 +153,13 @@ void grid_box(struct grid *g, const struct area *a, const char *title)
     int right = a->left + a->columns - 1, bottom = a->top + a->rows - 1;
     blank(g, a);
     for (int column = a->left; column <= right; column++) {
-        grid_text(g, a->top, column, 1, TONE_HEAD, g->utf8 ? "─" : "-");
-        grid_text(g, bottom, column, 1, TONE_HEAD, g->utf8 ? "─" : "-");
+        grid_text(g, (struct span){a->top, column, 1}, TONE_HEAD, g->utf8 ? "─" : "-");
+        grid_text(g, (struct span){bottom, column, 1}, TONE_HEAD, g->utf8 ? "─" : "-");
     }
     for (int row = a->top; row <= bottom; row++) {
         int edge = row == a->top || row == bottom;
-        grid_text(g, row, a->left, 1, TONE_HEAD, edge ? "+" : g->utf8 ? "│" : "|");
-        grid_text(g, row, right, 1, TONE_HEAD, edge ? "+" : g->utf8 ? "│" : "|");
+        grid_text(g, (struct span){row, a->left, 1}, TONE_HEAD, edge ? "+" : g->utf8 ? "│" : "|");
+        grid_text(g, (struct span){row, right, 1}, TONE_HEAD, edge ? "+" : g->utf8 ? "│" : "|");
     }
     grid_print(g, a->top, a->left + 2, TONE_HEAD, " %s ", title);
 }

@@ -20,6 +20,11 @@ struct grid {
     size_t room;
 };
 
+/* Cells of one row. */
+struct span {
+    int row, column, width;
+};
+
 /* A rectangle of it. */
 struct area {
     int top, left, rows, columns;
@@ -32,9 +37,9 @@ void grid_free(struct grid *g);
 /* NULL outside. */
 struct cell *grid_at(const struct grid *g, int row, int column);
 
-/* UTF-8 text from a place on, in at most `width` columns: what is longer ends with '~'. What would
- * steer a terminal, or does not take one column, is '?'. Returns the columns used. */
-int grid_text(struct grid *g, int row, int column, int width, enum tone tone, const char *text);
+/* UTF-8 text from the beginning of a span: what is longer than it ends with '~'. What would steer a
+ * terminal, or does not take one column, is '?'. Returns the columns used. */
+int grid_text(struct grid *g, struct span at, enum tone tone, const char *text);
 
 /* The columns that UTF-8 text takes. */
 int grid_width(const char *text);
@@ -43,11 +48,11 @@ int grid_width(const char *text);
 __attribute__((format(printf, 5, 6))) int grid_print(struct grid *g, int row, int column,
                                                      enum tone tone, const char *format, ...);
 
-/* Give `width` cells a tone, and leave what stands there. */
-void grid_tone(struct grid *g, int row, int column, int width, enum tone tone);
+/* Give cells a tone, and leave what stands there. */
+void grid_tone(struct grid *g, struct span at, enum tone tone);
 
-/* The newest `width` of the values, the newest on the right. Returns the columns used. */
-int grid_spark(struct grid *g, int row, int column, int width, const double *values, size_t count);
+/* As many of the values as there is room for, the newest on the right. Returns the columns used. */
+int grid_spark(struct grid *g, struct span at, const double *values, size_t count);
 
 /* Blanks an area and draws a frame on its edge, with a title. */
 void grid_box(struct grid *g, const struct area *a, const char *title);

@@ -9,11 +9,10 @@
 #define SIDE_BY_SIDE 160 /* columns from which symbols have the left half for themselves */
 #define LEAST_ROWS   3   /* a pane with fewer is of no use: titles, one row, what is not shown */
 
-static void draw(const struct scene *s, enum pane pane, int top, int left, int rows, int columns)
+static void draw(const struct scene *s, enum pane pane, struct area a)
 {
-    struct area a = {top, left, rows, columns};
-    if (rows > 0)
-        table_draw(s->grid, &a, &s->tables[pane], pane, s->model, &s->ui->list[pane]);
+    if (a.rows > 0)
+        table_draw(s->grid, &a, &s->tables[pane], &s->ui->list[pane]);
 }
 
 static int at_most(int a, int b)
@@ -42,7 +41,7 @@ static void stacked(const struct scene *s, int top, int rows)
     int got[PANE_COUNT], columns = s->grid->columns;
     share(s, rows, at_most(rows, LEAST_ROWS + 1), got);
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
-        draw(s, order[i], top, 0, got[order[i]], columns);
+        draw(s, order[i], (struct area){top, 0, got[order[i]], columns});
         top += got[order[i]];
     }
 }
@@ -53,9 +52,9 @@ static void side_by_side(const struct scene *s, int top, int rows)
     static const enum pane order[] = {PANE_CONNS, PANE_READERS, PANE_ERRORS};
     int got[PANE_COUNT], half = s->grid->columns / 2;
     share(s, rows - 2, 0, got);
-    draw(s, PANE_SYMBOLS, top, 0, rows, half - 1);
+    draw(s, PANE_SYMBOLS, (struct area){top, 0, rows, half - 1});
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
-        draw(s, order[i], top, half + 1, got[order[i]], s->grid->columns - half - 1);
+        draw(s, order[i], (struct area){top, half + 1, got[order[i]], s->grid->columns - half - 1});
         top += got[order[i]] > 0 ? got[order[i]] + 1 : 0;
     }
 }
@@ -65,7 +64,7 @@ static void draw_panes(const struct scene *s, int top, int rows)
     for (int p = PANE_CONNS; p < PANE_COUNT; p++)
         table_fill(&s->tables[p], (enum pane)p, s->model, s->ui);
     if (s->ui->pane != PANE_ALL)
-        draw(s, s->ui->pane, top, 0, rows, s->grid->columns);
+        draw(s, s->ui->pane, (struct area){top, 0, rows, s->grid->columns});
     else if (s->grid->columns >= SIDE_BY_SIDE)
         side_by_side(s, top, rows);
     else
@@ -81,7 +80,8 @@ static void draw_page(const struct scene *s, int top, int rows)
         list->top = count - list->page;
     for (size_t i = 0; i < list->page; i++) {
         const struct page_line *line = &s->page->lines[list->top + i];
-        grid_text(s->grid, top + (int)i, 0, s->grid->columns, line->tone, line->text);
+        grid_text(s->grid, (struct span){top + (int)i, 0, s->grid->columns}, line->tone,
+                  line->text);
     }
 }
 
@@ -93,7 +93,7 @@ static void draw_keys(const struct scene *s, int row)
     struct grid *g = s->grid;
     const char *keys =
         "Tab pane  s S sort  / filter  a all  p pause  +- rate  r restart  ? help  q quit";
-    grid_tone(g, row, 0, g->columns, TONE_BAR);
+    grid_tone(g, (struct span){row, 0, g->columns}, TONE_BAR);
     if (s->ui->editing) {
         grid_print(g, row, 0, TONE_BAR, "filter: %s_   Enter keeps it, Esc clears it",
                    ui_list(s->ui)->filter);
@@ -101,7 +101,7 @@ static void draw_keys(const struct scene *s, int row)
     }
     if (s->ui->sections)
         keys = "arrows scroll  p pause  +- rate  r restart  ? help  q quit";
-    int at = grid_text(g, row, 0, g->columns, TONE_BAR, keys) + 4;
+    int at = grid_text(g, (struct span){row, 0, g->columns}, TONE_BAR, keys) + 4;
     for (int p = 0; p < PANE_COUNT && !s->ui->sections && at < g->columns - 20; p++)
         at += 2 + grid_print(g, row, at, TONE_BAR, p == (int)s->ui->pane ? "[%d %s]" : "%d %s",
                              p + 1, names[p]);

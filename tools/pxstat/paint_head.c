@@ -26,9 +26,9 @@ static void put_bar(const struct scene *s)
         snprintf(pace, sizeof pace, "  each %g s", (double)s->ui->interval_ns / 1e9);
     /* on a narrow screen the bus is worth more than the pace */
     width = columns < 40 ? columns : columns - (int)strlen(pace);
-    grid_tone(s->grid, 0, 0, columns, TONE_BAR);
-    grid_text(s->grid, 0, 0, width, TONE_BAR, text);
-    grid_text(s->grid, 0, width, columns - width, TONE_BAR, pace);
+    grid_tone(s->grid, (struct span){0, 0, columns}, TONE_BAR);
+    grid_text(s->grid, (struct span){0, 0, width}, TONE_BAR, text);
+    grid_text(s->grid, (struct span){0, width, columns - width}, TONE_BAR, pace);
 }
 
 /* The sentence, on two lines when one is too short. Returns how many. */
@@ -40,7 +40,7 @@ static int put_verdict(const struct scene *s, int row, int rows)
     snprintf(text, sizeof text, "%s: %s", health_word(health->code), health->sentence);
     int columns = s->grid->columns;
     if (rows < 2 || grid_width(text) <= columns || columns >= (int)sizeof text) {
-        grid_text(s->grid, row, 0, columns, tone, text);
+        grid_text(s->grid, (struct span){row, 0, columns}, tone, text);
         return 1;
     }
     char *end = memrchr(text, ' ', (size_t)columns);
@@ -100,7 +100,7 @@ static void put_memory(const struct scene *s, int row)
     width = s->grid->columns - at - (int)strlen(past) - 1;
     if (width < 4 || m->resident_count == 0)
         return;
-    int shown = grid_spark(s->grid, row, at, width, m->resident, m->resident_count);
+    int shown = grid_spark(s->grid, (struct span){row, at, width}, m->resident, m->resident_count);
     cli_duration(past, (int64_t)shown * (m->by_minute ? 60 : 1) * 1000000000);
     grid_print(s->grid, row, at + shown + 1, TONE_DIM, "%s", past);
 }

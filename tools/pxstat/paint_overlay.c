@@ -40,7 +40,7 @@ static void put_line(struct grid *g, const struct area *a, int line, enum tone t
                      const char *text)
 {
     if (line + 1 < a->rows - 1)
-        grid_text(g, a->top + 1 + line, a->left + 2, a->columns - 4, tone, text);
+        grid_text(g, (struct span){a->top + 1 + line, a->left + 2, a->columns - 4}, tone, text);
 }
 
 static void paint_help(const struct scene *s)

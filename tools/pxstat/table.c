@@ -40,11 +40,12 @@ static double key_of(const struct column *column, int reversed, const struct mod
 
 void table_fill(struct table *t, enum pane pane, const struct model *m, const struct ui *ui)
 {
-    const struct pane_table *p = pane_table(pane);
+    const struct pane_table *p = t->pane = pane_table(pane);
     const struct ui_list *list = &ui->list[pane];
     const struct column *column = &p->columns[list->column];
     size_t items = m->now != NULL ? p->items_of(m) : 0;
     int names = column->key == NULL && list->reversed;
+    t->model = m;
     t->count = t->listed = 0;
     t->failed = !make_room(t, items);
     for (size_t i = 0; i < items && !t->failed; i++) {
@@ -85,81 +86,81 @@ static int room_for(const struct column *c, const struct area *a, int at)
     return width < left ? width : left;
 }
 
-static void put_aligned(struct grid *g, const struct area *a, int row, int at, int width,
-                        const struct column *c, enum tone tone, const char *text)
+static void put_aligned(struct grid *g, struct span at, const struct column *c, enum tone tone,
+                        const char *text)
 {
     int length = grid_width(text);
-    int skip = c->left || length >= width ? 0 : width - length;
-    grid_text(g, row, a->left + at + skip, width - skip, tone, text);
+    int skip = c->left || length >= at.width ? 0 : at.width - length;
+    grid_text(g, (struct span){at.row, at.column + skip, at.width - skip}, tone, text);
 }
 
-static void draw_titles(struct grid *g, const struct area *a, const struct pane_table *p,
+static void draw_titles(struct grid *g, const struct area *a, const struct table *t,
                         const struct ui_list *list)
 {
     int at = 0;
-    grid_tone(g, a->top, a->left, a->columns, TONE_HEAD);
-    for (size_t c = 0; c < p->count && at < a->columns; c++) {
-        const struct column *column = &p->columns[c];
+    grid_tone(g, (struct span){a->top, a->left, a->columns}, TONE_HEAD);
+    for (size_t c = 0; c < t->pane->count && at < a->columns; c++) {
+        const struct column *column = &t->pane->columns[c];
         char title[32];
-        int width = room_for(column, a, at);
-        if (width <= 0)
+        struct span place = {a->top, a->left + at, room_for(column, a, at)};
+        if (place.width <= 0)
             continue;
         /* the order is told by a sign, as there may be no colour */
         const char *sign = (int)c != list->column ? ""
                            : list->reversed       ? (g->utf8 ? "▲" : "^")
                                                   : (g->utf8 ? "▼" : "v");
-        int fits = (int)strlen(column->title) < width;
+        int fits = (int)strlen(column->title) < place.width;
         snprintf(title, sizeof title, "%s%s", column->title, fits ? sign : "");
-        put_aligned(g, a, a->top, at, width, column, TONE_HEAD, title);
+        put_aligned(g, place, column, TONE_HEAD, title);
         if (*sign != '\0')
-            grid_tone(g, a->top, a->left + at, width, TONE_BAR);
-        at += width + 1;
+            grid_tone(g, place, TONE_BAR);
+        at += place.width + 1;
     }
 }
 
-static void draw_row(struct grid *g, const struct area *a, int row, const struct pane_table *p,
-                     const struct model *m, size_t item)
+static void draw_row(struct grid *g, const struct area *a, int row, const struct table *t,
+                     size_t item)
 {
+    const struct pane_table *p = t->pane;
     char text[COLUMN_BYTES];
     int at = 0;
     for (size_t c = 0; c < p->count && at < a->columns; c++) {
         const struct column *column = &p->columns[c];
-        if (p->note != NULL && c == p->note_from && p->note(m, item, text)) {
-            grid_text(g, row, a->left + at, a->columns - at, TONE_WARN, text);
+        if (p->note != NULL && c == p->note_from && p->note(t->model, item, text)) {
+            grid_text(g, (struct span){row, a->left + at, a->columns - at}, TONE_WARN, text);
             return;
         }
-        int width = room_for(column, a, at);
-        if (width <= 0)
+        struct span place = {row, a->left + at, room_for(column, a, at)};
+        if (place.width <= 0)
             continue;
-        enum tone tone = column->put(m, item, text);
-        put_aligned(g, a, row, at, width, column, tone, text);
-        at += width + 1;
+        enum tone tone = column->put(t->model, item, text);
+        put_aligned(g, place, column, tone, text);
+        at += place.width + 1;
     }
 }
 
 /* What is not seen: rows above and below, and what the filter keeps out. */
-static void draw_rest(struct grid *g, const struct area *a, int row, const struct table *t,
-                      const struct pane_table *p, const struct ui_list *list)
+static void draw_rest(struct grid *g, struct span at, const struct table *t,
+                      const struct ui_list *list)
 {
+    const char *items = t->pane->items;
     char text[160];
     size_t used = 0, last = list->top + list->page;
     if (t->count == 0)
-        used = (size_t)snprintf(text, sizeof text, "  none of %zu %s", t->listed, p->items);
+        used = (size_t)snprintf(text, sizeof text, "  none of %zu %s", t->listed, items);
     else if (list->page == 0)
-        used = (size_t)snprintf(text, sizeof text, "  %zu %s", t->count, p->items);
+        used = (size_t)snprintf(text, sizeof text, "  %zu %s", t->count, items);
     else
         used = (size_t)snprintf(text, sizeof text, "  %zu to %zu of %zu %s", list->top + 1, last,
-                                t->count, p->items);
+                                t->count, items);
     if (list->filter[0] != '\0')
         snprintf(text + used, sizeof text - used, ", filter \"%s\" (of %zu)", list->filter,
                  t->listed);
-    grid_text(g, row, a->left, a->columns, TONE_DIM, t->failed ? "  no memory" : text);
+    grid_text(g, at, TONE_DIM, t->failed ? "  no memory" : text);
 }
 
-void table_draw(struct grid *g, const struct area *a, const struct table *t, enum pane pane,
-                const struct model *m, struct ui_list *list)
+void table_draw(struct grid *g, const struct area *a, const struct table *t, struct ui_list *list)
 {
-    const struct pane_table *p = pane_table(pane);
     size_t room = a->rows > 1 ? (size_t)a->rows - 1 : 0;
     int rest = t->count > room || t->count == 0 || list->filter[0] != '\0';
     if (a->rows < 1)
@@ -169,11 +170,11 @@ void table_draw(struct grid *g, const struct area *a, const struct table *t, enu
     list->page = t->count < room ? t->count : room;
     if (list->top > t->count - list->page)
         list->top = t->count - list->page;
-    draw_titles(g, a, p, list);
+    draw_titles(g, a, t, list);
     for (size_t i = 0; i < list->page; i++)
-        draw_row(g, a, a->top + 1 + (int)i, p, m, t->rows[list->top + i].item);
+        draw_row(g, a, a->top + 1 + (int)i, t, t->rows[list->top + i].item);
     if (rest && a->rows > 1)
-        draw_rest(g, a, a->top + 1 + (int)list->page, t, p, list);
+        draw_rest(g, (struct span){a->top + 1 + (int)list->page, a->left, a->columns}, t, list);
 }
 
 void table_free(struct table *t)
