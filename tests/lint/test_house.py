@@ -49,6 +49,8 @@ def test_each_library_has_one_door():
     assert users(r"#include <libwebsockets", "tools") <= {"tools/pxmon/web.c", "tools/pxmon/hook.c"}
     assert users(r"#include <sqlite3", "libbus", "feeder", "tools") <= {
         "tools/history/read.c", "tools/history/write.c"}
+    assert users(r"#include <n?curses", "libbus", "feeder", "tools") <= {
+        "tools/pxstat/screen.c", "tools/pxstat/terminal.c"}
     assert users(r"#include <openssl", "feeder") <= {
         p for p in users(r"#include <openssl", "feeder") if p.startswith("feeder/tls")}
     assert users(r"#include [<\"]simdjson", "feeder", "tools") <= {"feeder/json.cc"}

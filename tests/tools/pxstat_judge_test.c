@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "derive.h"
 #include "judge.h"
 #include "snapshot.h"
 

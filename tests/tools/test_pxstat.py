@@ -10,7 +10,7 @@ import pytest
 
 from px_tools import (BIN, CONN_LIVE, CONN_WAITING, GAP, LIVE, QUIET, SHM, STALE, bus_name, pxstat,
                       remove, stat, state_of, tool, until)
-from px_tools import new_writer, writer  # noqa: F401  (fixtures)
+from px_tools import feeder, new_writer, writer  # noqa: F401  (fixtures)
 
 SYMBOL = "binance:BTCUSDT"
 
@@ -236,7 +236,8 @@ def test_every_contract_member_is_in_the_json(writer):
     assert (conn["reconnects"], conn["gaps"], conn["messages"]) == (0, 0, 12345)
     assert 0 <= conn["message_age_ms"] < 5000
     latency = conn["latency_us"]
-    assert 0.8 <= latency["p50"] <= 1.1 and latency["p99"] >= 40 and latency["max"] == 41.0
+    assert 0.8 <= latency["p50"] <= 1.1 and latency["p99"] >= 40
+    assert latency["p99"] <= latency["p999"] <= latency["max"] == 41.0
     (symbol,) = data["subscriptions"]
     assert symbol["symbol"] == SYMBOL and symbol["kinds"] == ["trade", "quote"]
     assert symbol["readers"] == 2 and symbol["state"] == "live"
@@ -258,7 +259,8 @@ def test_what_is_not_known_is_null(writer):
     assert memory["confidence"] is None and memory["time_to_limit_s"] is None
     assert memory["rss_bytes"] is None
     assert data["subscriptions"][0]["age_ms"] is None
-    assert data["connections"][0]["latency_us"] == {"p50": None, "p99": None, "max": None}
+    assert data["connections"][0]["latency_us"] == \
+        {"p50": None, "p99": None, "p999": None, "max": None}
 
 
 def test_json_stays_valid_whatever_texts_hold(writer):
@@ -326,6 +328,44 @@ def test_every_json_number_is_explained(writer):
         assert pxstat(writer.bus, "--explain", name).returncode == 0, name
 
 
+def names_in(value, found):
+    """Names of all members, but for those that name something themselves: counters, owners."""
+    if isinstance(value, dict):
+        for name, member in value.items():
+            if name in ("counters", "health", "objects"):
+                continue
+            found.add(name)
+            if name != "by_owner":
+                names_in(member, found)
+    elif isinstance(value, list):
+        for member in value:
+            names_in(member, found)
+    return found
+
+
+def test_every_member_of_the_json_is_explained_with_its_source(writer):
+    healthy(writer)
+    writer.say(f"conn 0 binance wss://x:9443 {CONN_LIVE} 0 7", "reader 0 5151 pxtail 1 7 9",
+               "error bad_frame text")
+    lines = pxstat(writer.bus, "--explain").stdout.splitlines()
+    explained = {line.split()[0] for line in lines if line and not line.startswith("of ")}
+    tables = {"bus", "feeder", "memory", "connections", "subscriptions", "readers", "errors"}
+    assert names_in(stat(writer.bus), set()) - tables <= explained
+    numbers = [line for line in lines if line and not line.startswith(("of ", "counters of"))]
+    assert [n for n in numbers if "written by" not in n and "derived from" not in n] == []
+
+
+def test_explain_names_the_module_that_writes_and_what_a_value_is_derived_from(feeder):
+    done = pxstat(feeder.bus, "--explain", "bytes_in")
+    assert "bytes received from venues" in done.stdout and "by feeder/link.c" in done.stdout
+    assert "by libbus" in pxstat(feeder.bus, "--explain", "evictions").stdout
+    rate = pxstat(feeder.bus, "--explain", "messages_per_s").stdout
+    assert "derived from messages" in one_line(rate)
+    # a counter and a value of connections have this name
+    both = pxstat(feeder.bus, "--explain", "gaps").stdout
+    assert "of a connection" in both and "publish_quality.c" in both
+
+
 def test_history_without_a_database_says_who_writes_it(tmp_path):
     done = tool("pxstat", "--history", "24h", env={"XDG_STATE_HOME": str(tmp_path)})
     assert done.returncode == 3 and done.stdout == ""
@@ -385,76 +425,6 @@ def test_watch_prints_plain_screens_without_a_terminal(writer):
         process.terminate()
         assert process.wait(10) == 0
     assert sequence == sorted(sequence)
-
-
-class Screen:
-    """pxstat --watch in a tmux of its own."""
-
-    def __init__(self, bus, env="", columns=80, rows=24):
-        self.socket = f"px-{bus}"
-        self.run("-f", "/dev/null", "new-session", "-d", "-x", str(columns), "-y", str(rows),
-                 f"{env} {BIN / 'pxstat'} -b {bus} --watch 0.1; echo ended $?; exec sleep 60")
-
-    def run(self, *args):
-        return subprocess.run(["tmux", "-L", self.socket, *args], capture_output=True, text=True,
-                              timeout=20, check=True).stdout
-
-    def text(self, *args):
-        return self.run("capture-pane", "-p", *args)
-
-    def end(self):
-        self.run("kill-server")
-
-
-@pytest.mark.parametrize("env", ["TERM=screen-256color", "TERM=vt100"])
-def test_watch_draws_follows_and_ends_with_q(writer, env):
-    healthy(writer)
-    screen = Screen(writer.bus, env)
-    try:
-        until(lambda: "1 of 1 subscribed" in screen.text(), lambda: screen.text())
-        assert len(screen.text().splitlines()) <= 24
-        writer.say(f"quality {SYMBOL} {STALE} 4")
-        until(lambda: "WARNING" in screen.text(), "the change is on the screen")
-        screen.run("resize-window", "-x", "60", "-y", "12")
-        until(lambda: "~" in screen.text() and len(screen.text().splitlines()) <= 12, "resized")
-        screen.run("send-keys", "q")
-        until(lambda: "ended 1" in screen.text(), "ended with the code of the last look")
-    finally:
-        screen.end()
-
-
-def test_watch_is_in_colour_where_there_is_colour(writer):
-    healthy(writer)
-    screen = Screen(writer.bus, "TERM=screen-256color")
-    try:
-        until(lambda: "\x1b[32m" in screen.text("-e"), "green")
-    finally:
-        screen.end()
-
-
-def test_watch_works_on_a_dumb_terminal(writer):
-    healthy(writer)
-    screen = Screen(writer.bus, "TERM=dumb")
-    try:
-        until(lambda: "1 of 1 subscribed" in screen.text(), "the screen")
-        screen.run("send-keys", "C-c")
-        until(lambda: "ended 0" in screen.text(), "ended")
-    finally:
-        screen.end()
-
-
-def test_watch_follows_a_feeder_that_dies_and_comes_back(writer, new_writer):
-    healthy(writer)
-    screen = Screen(writer.bus)
-    try:
-        until(lambda: "1 of 1 subscribed" in screen.text(), "live")
-        writer.kill()
-        until(lambda: "the feeder is gone" in screen.text(), "gone")
-        again = new_writer(bus=writer.bus)
-        until(lambda: "epoch 2" in screen.text(), lambda: screen.text())
-        assert again.ready[2] == "2"
-    finally:
-        screen.end()
 
 
 def test_snapshot_of_a_stopped_feeder_is_quick(writer):

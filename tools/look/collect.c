@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,8 @@
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "derive.h"
 
 /* A record that is being written is asked for again; its writer needs well under a microsecond, and
  * one that died in mid-write never finishes. */
@@ -63,45 +64,6 @@ static char state_of_process(int32_t pid)
     return end != NULL && end[1] == ' ' ? end[2] : '\0';
 }
 
-double latency_bound_ns(unsigned b)
-{
-    return b < 8 ? (double)b : ldexp((double)(4 + b % 4), (int)(b / 4) - 1);
-}
-
-/* The value that `rank` of the counted times do not exceed, taken evenly spread inside a bucket. */
-static double percentile_ns(const uint64_t buckets[PX_LATENCY_BUCKETS], double rank, double max_ns)
-{
-    double before = 0;
-    for (unsigned b = 0; b < PX_LATENCY_BUCKETS; b++) {
-        double here = (double)buckets[b];
-        if (here > 0 && before + here >= rank) {
-            double from = latency_bound_ns(b), to = latency_bound_ns(b + 1);
-            double value = from + (to - from) * (rank - before) / here;
-            return value < max_ns ? value : max_ns;
-        }
-        before += here;
-    }
-    return max_ns;
-}
-
-struct latency latency_of(const uint64_t buckets[PX_LATENCY_BUCKETS], uint64_t max_ns)
-{
-    struct latency l = {.p50_us = NAN, .p99_us = NAN, .max_us = NAN};
-    /* The maximum is published with the record, now and then; the buckets as they are counted. */
-    double max = (double)max_ns;
-    for (unsigned b = 0; b < PX_LATENCY_BUCKETS; b++) {
-        l.count += buckets[b];
-        if (buckets[b] > 0 && max < latency_bound_ns(b))
-            max = latency_bound_ns(b);
-    }
-    if (l.count == 0)
-        return l;
-    l.max_us = max / 1e3;
-    l.p50_us = percentile_ns(buckets, 0.50 * (double)l.count, max) / 1e3;
-    l.p99_us = percentile_ns(buckets, 0.99 * (double)l.count, max) / 1e3;
-    return l;
-}
-
 const struct px_reader_info *snapshot_reader(const struct snapshot *s,
                                              const struct px_reader_info *reader)
 {
@@ -118,6 +80,21 @@ uint64_t snapshot_counter(const struct snapshot *s, const char *name)
         if (strcmp(s->counters[i].name, name) == 0)
             return s->counters[i].value;
     return 0;
+}
+
+size_t snapshot_resident(px_bus *bus, int by_minute, double *values, size_t count)
+{
+    struct px_memory_sample sample;
+    size_t n = 0;
+    while (n < count && (by_minute ? px_bus_memory_minute(bus, (uint32_t)n, &sample)
+                                   : px_bus_memory_second(bus, (uint32_t)n, &sample)) == 0)
+        values[n++] = (double)sample.rss_bytes;
+    for (size_t i = 0; i < n / 2; i++) {
+        double value = values[i];
+        values[i] = values[n - 1 - i];
+        values[n - 1 - i] = value;
+    }
+    return n;
 }
 
 int symbol_wanted(const struct px_symbol_info *symbol)

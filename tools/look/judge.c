@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "derive.h"
 
 #define SECOND_NS       INT64_C(1000000000)
 #define HEARTBEAT_WARN  (1 * SECOND_NS)
@@ -137,7 +138,7 @@ static void judge_memory(const struct snapshot *s, struct health *h)
     if (s->verdict.trend == PX_TREND_GROWING && s->verdict.time_to_limit_s >= 0)
         find(h, code, "memory is %s at %s and grows by %.1f MB/hour: %s to the limit",
              code == HEALTH_CRITICAL ? "critical" : "high", bytes,
-             (double)s->verdict.growth_bytes_per_hour / 1e6,
+             derive_growth_bytes_per_hour(&s->verdict) / 1e6,
              cli_duration(left, s->verdict.time_to_limit_s * SECOND_NS));
     else
         find(h, code, "memory is %s at %s", code == HEALTH_CRITICAL ? "critical" : "high", bytes);

@@ -4,16 +4,23 @@
 #include <math.h>
 #include <string.h>
 
+#include "derive.h"
 #include "json_out.h"
 #include "pages.h"
 
-/* Age in ms of a moment on CLOCK_MONOTONIC, null if it never was. */
-static void put_age(struct json_out *out, const char *key, int64_t now_ns, int64_t then_ns)
+/* ns as ms, null below zero. */
+static void put_ms(struct json_out *out, const char *key, int64_t ns)
 {
-    if (then_ns == 0)
+    if (ns < 0)
         jout_null(out, key);
     else
-        jout_signed(out, key, now_ns > then_ns ? (now_ns - then_ns) / 1000000 : 0);
+        jout_signed(out, key, ns / 1000000);
+}
+
+/* Age of a moment on CLOCK_MONOTONIC, null if it never was. */
+static void put_age(struct json_out *out, const char *key, int64_t now_ns, int64_t then_ns)
+{
+    put_ms(out, key, derive_age_ns(now_ns, then_ns));
 }
 
 static void put_bus(struct json_out *out, const struct snapshot *s)
@@ -49,19 +56,11 @@ static double no_minus_zero(double value)
 
 static void put_trend(struct json_out *out, const struct px_memory_verdict *v)
 {
-    int judged = v->mono_ns != 0 && v->trend != PX_TREND_UNKNOWN;
-    if (judged) {
-        jout_fixed(out, "growth_mb_per_hour", no_minus_zero((double)v->growth_bytes_per_hour / 1e6),
-                   3);
-        jout_text(out, "trend", trend_name(v));
-        jout_fixed(out, "confidence", (double)v->confidence_ppm / 1e6, 4);
-        jout_text(out, "owner", v->owner < PX_OWNER_COUNT ? px_owner_name(v->owner) : NULL);
-    } else {
-        jout_null(out, "growth_mb_per_hour");
-        jout_text(out, "trend", "unknown");
-        jout_null(out, "confidence");
-        jout_null(out, "owner");
-    }
+    int judged = derive_judged(v);
+    jout_fixed(out, "growth_mb_per_hour", no_minus_zero(derive_growth_bytes_per_hour(v) / 1e6), 3);
+    jout_text(out, "trend", trend_name(v));
+    jout_fixed(out, "confidence", derive_confidence(v), 4);
+    jout_text(out, "owner", judged && v->owner < PX_OWNER_COUNT ? px_owner_name(v->owner) : NULL);
     if (judged && v->time_to_limit_s >= 0)
         jout_signed(out, "time_to_limit_s", v->time_to_limit_s);
     else
@@ -135,14 +134,11 @@ static void put_conn(struct json_out *out, const struct snapshot *s, const struc
     jout_object(out, "latency_us");
     jout_fixed(out, "p50", conn->latency.p50_us, 1);
     jout_fixed(out, "p99", conn->latency.p99_us, 1);
+    jout_fixed(out, "p999", conn->latency.p999_us, 1);
     jout_fixed(out, "max", conn->latency.max_us, 1);
     jout_end_object(out);
     jout_text(out, "reason", c->reason[0] != '\0' ? c->reason : NULL);
-    if (c->next_mono_ns == 0)
-        jout_null(out, "next_attempt_ms");
-    else
-        jout_signed(out, "next_attempt_ms",
-                    c->next_mono_ns > s->mono_ns ? (c->next_mono_ns - s->mono_ns) / 1000000 : 0);
+    put_ms(out, "next_attempt_ms", derive_left_ns(s->mono_ns, c->next_mono_ns));
     put_age(out, "state_age_ms", s->mono_ns, c->since_mono_ns);
     put_age(out, "bytes_age_ms", s->mono_ns, c->bytes_mono_ns);
     jout_unsigned(out, "attempts", c->attempts);
@@ -151,10 +147,7 @@ static void put_conn(struct json_out *out, const struct snapshot *s, const struc
     jout_unsigned(out, "duplicates", c->duplicates);
     jout_unsigned(out, "firsts", c->firsts);
     jout_unsigned(out, "seconds", c->seconds);
-    if (c->seconds > 0)
-        jout_fixed(out, "behind_us", (double)c->behind_ns / (double)c->seconds / 1e3, 1);
-    else
-        jout_text(out, "behind_us", NULL);
+    jout_fixed(out, "behind_us", derive_behind_us(c), 1);
     jout_unsigned(out, "refused_frames", c->refused_frames);
     jout_unsigned(out, "streams_wanted", c->streams_wanted);
     jout_unsigned(out, "streams_acked", c->streams_acked);
@@ -172,10 +165,7 @@ static void put_symbol(struct json_out *out, const struct px_symbol_info *symbol
     jout_end_array(out);
     jout_unsigned(out, "readers", symbol->pins);
     jout_text(out, "state", px_quality_name(symbol->quality));
-    if (symbol->age_ns < 0)
-        jout_null(out, "age_ms");
-    else
-        jout_signed(out, "age_ms", symbol->age_ns / 1000000);
+    put_ms(out, "age_ms", symbol->age_ns);
     jout_text(out, "cause", symbol->quality != PX_LIVE ? px_cause_text(symbol->cause) : NULL);
     jout_text(out, "text", symbol->text[0] != '\0' ? symbol->text : NULL);
     jout_unsigned(out, "gaps", symbol->gaps);

@@ -1,6 +1,6 @@
 /* One look at a bus: everything that pxstat prints and pxmon serves, copied once, so that every
- * number on a screen is of the same moment. collect.c fills it, judge.c judges it, look_json.c
- * writes it as JSON. */
+ * number on a screen is of the same moment. collect.c fills it, judge.c judges it, derive.c
+ * computes what follows from it, look_json.c writes it as JSON. */
 #ifndef PX_TOOLS_LOOK_SNAPSHOT_H
 #define PX_TOOLS_LOOK_SNAPSHOT_H
 
@@ -18,7 +18,7 @@ enum holder {
 
 struct latency {
     uint64_t count;
-    double p50_us, p99_us, max_us; /* NAN: no time was measured yet */
+    double p50_us, p99_us, p999_us, max_us; /* NAN: no time was measured yet */
 };
 
 struct conn {
@@ -50,11 +50,9 @@ struct snapshot {
 int snapshot_take(struct snapshot *s, px_bus *bus);
 void snapshot_free(struct snapshot *s);
 
-/* Lower bound of bucket b of the histogram of px/info.h, which is the upper one of b - 1. Pure. */
-double latency_bound_ns(unsigned b);
-
-/* Percentiles of that histogram. Pure. */
-struct latency latency_of(const uint64_t buckets[PX_LATENCY_BUCKETS], uint64_t max_ns);
+/* Resident memory of the feeder back in time, one value a second or one a minute, the newest last:
+ * `count` values at most. Returns how many there are. */
+size_t snapshot_resident(px_bus *bus, int by_minute, double *values, size_t count);
 
 /* The same attachment in another snapshot of the bus, or NULL: a later process may have its number.
  */

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "derive.h"
+
 #define GROWTH_WARNING  INT64_C(1000000) /* bytes per hour, as the dashboard colours them */
 #define GROWTH_CRITICAL INT64_C(50000000)
 #define LOSS_CALM_NS    INT64_C(60000000000) /* without a loss, before that is said */
@@ -31,10 +33,10 @@ static enum alert_level judge_growth(struct alerts *a, const struct subject *s, 
     const struct px_memory_verdict *v = &s->now.verdict;
     (void)a;
     (void)now_ns;
-    if (!s->has_now || v->mono_ns == 0 || v->trend == PX_TREND_UNKNOWN)
+    if (!s->has_now || !derive_judged(v))
         return hold;
     snprintf(text, 320, "memory is %s at %.2f MB/hour%s%s", trend_name(v),
-             (double)v->growth_bytes_per_hour / 1e6, v->owner < PX_OWNER_COUNT ? ", owner " : "",
+             derive_growth_bytes_per_hour(v) / 1e6, v->owner < PX_OWNER_COUNT ? ", owner " : "",
              v->owner < PX_OWNER_COUNT ? px_owner_name(v->owner) : "");
     if (v->trend != PX_TREND_GROWING || v->growth_bytes_per_hour < GROWTH_WARNING)
         return ALERT_OK;

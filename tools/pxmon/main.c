@@ -195,7 +195,7 @@ int main(int argc, char **argv)
     set_signals();
     stand_back();
     restart_init(&m.restart);
-    subject_init(&m.subject, m.options.cli.bus);
+    subject_init(&m.subject, m.options.cli.bus, "pxmon");
     subject_look(&m.subject);
     return cli_finish(run(&m));
 }

@@ -6,7 +6,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "derive.h"
 #include "exposition.h"
+#include "meaning.h"
 #include "metrics_tables.h"
 
 bool metrics_wants_plain(const char *accept)
@@ -73,25 +75,20 @@ static double heap(const struct subject *s)
     return s->now.has_memory ? (double)s->now.memory.heap_bytes : (double)NAN;
 }
 
-static int judged(const struct subject *s)
-{
-    return s->now.verdict.mono_ns != 0 && s->now.verdict.trend != PX_TREND_UNKNOWN;
-}
-
 static double growth(const struct subject *s)
 {
-    return judged(s) ? (double)s->now.verdict.growth_bytes_per_hour / 3600 : (double)NAN;
+    return derive_growth_bytes_per_hour(&s->now.verdict) / 3600;
 }
 
 static double confidence(const struct subject *s)
 {
-    return judged(s) ? (double)s->now.verdict.confidence_ppm / 1e6 : (double)NAN;
+    return derive_confidence(&s->now.verdict);
 }
 
 static double time_to_limit(const struct subject *s)
 {
-    return judged(s) && s->now.verdict.time_to_limit_s >= 0 ? (double)s->now.verdict.time_to_limit_s
-                                                            : (double)NAN;
+    const struct px_memory_verdict *v = &s->now.verdict;
+    return derive_judged(v) && v->time_to_limit_s >= 0 ? (double)v->time_to_limit_s : (double)NAN;
 }
 
 static double memory_level(const struct subject *s)
@@ -113,30 +110,17 @@ static const struct single {
      true,
      health_code},
     {{"px_feeder_up", FAMILY_GAUGE, "1 while the feeder lives and moves"}, true, feeder_up},
-    {{"px_heartbeat_age_seconds", FAMILY_GAUGE, "since the feeder last said that it lives"},
-     false,
-     heartbeat},
-    {{"px_uptime_seconds", FAMILY_GAUGE, "since this epoch of the feeder began"}, false, uptime},
-    {{"px_epoch", FAMILY_GAUGE, "generation of the feeder on this segment, one more at each start"},
-     false,
-     epoch},
+    {{"px_heartbeat_age_seconds", FAMILY_GAUGE, TEXT_HEARTBEAT}, false, heartbeat},
+    {{"px_uptime_seconds", FAMILY_GAUGE, TEXT_UPTIME}, false, uptime},
+    {{"px_epoch", FAMILY_GAUGE, TEXT_EPOCH}, false, epoch},
     {{"px_published_ticks", FAMILY_COUNTER, "ticks published on the bus, over all epochs"},
      false,
      sequence},
-    {{"px_capacity_slots", FAMILY_GAUGE, "symbols that the bus has room for"}, false, capacity},
-    {{"px_ring_ticks", FAMILY_GAUGE, "ticks that a reader may fall behind before it loses some"},
-     false,
-     ring},
-    {{"px_segment_bytes", FAMILY_GAUGE, "size of the shared memory of the bus"},
-     false,
-     segment_bytes},
-    {{"px_memory_resident_bytes", FAMILY_GAUGE,
-      "resident memory of the feeder as the kernel counts it"},
-     false,
-     resident},
-    {{"px_memory_reserved_bytes", FAMILY_GAUGE, "heap reserved by the feeder, all owners together"},
-     false,
-     heap},
+    {{"px_capacity_slots", FAMILY_GAUGE, TEXT_CAPACITY}, false, capacity},
+    {{"px_ring_ticks", FAMILY_GAUGE, TEXT_RING}, false, ring},
+    {{"px_segment_bytes", FAMILY_GAUGE, TEXT_SEGMENT}, false, segment_bytes},
+    {{"px_memory_resident_bytes", FAMILY_GAUGE, TEXT_RESIDENT}, false, resident},
+    {{"px_memory_reserved_bytes", FAMILY_GAUGE, TEXT_HEAP}, false, heap},
     {{"px_memory_growth_bytes_per_second", FAMILY_GAUGE,
       "slope of memory (Sen's), absent until it is judged"},
      false,
@@ -161,10 +145,8 @@ static const struct family bus_family = {"px_bus", FAMILY_INFO,
                                          "the bus, and the version of its feeder"};
 static const struct family quality_family = {"px_subscribed_symbols", FAMILY_GAUGE,
                                              "symbols that somebody wants, by quality"};
-static const struct family owner_family = {"px_memory_owner_bytes", FAMILY_GAUGE,
-                                           "heap reserved by the feeder, by owner"};
-static const struct family age_family = {"px_symbol_age_seconds", FAMILY_GAUGE,
-                                         "since the newest tick of a subscribed symbol"};
+static const struct family owner_family = {"px_memory_owner_bytes", FAMILY_GAUGE, TEXT_OWNER_HEAP};
+static const struct family age_family = {"px_symbol_age_seconds", FAMILY_GAUGE, TEXT_AGE};
 static const struct family error_family = {"px_errors", FAMILY_COUNTER,
                                            "errors that the feeder recorded, by kind"};
 static const struct family rows_family = {

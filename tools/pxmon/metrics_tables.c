@@ -5,6 +5,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "derive.h"
+#include "meaning.h"
+
 /* -- connections: their place in the segment tells two to the same endpoint apart -- */
 
 #define CONN_COUNT(member)                                                              \
@@ -38,7 +41,8 @@ static double conn_breaker(const struct snapshot *s, const struct px_conn_info *
 
 static double conn_age(const struct snapshot *s, const struct px_conn_info *c)
 {
-    return c->message_mono_ns == 0 ? (double)NAN : (double)(s->mono_ns - c->message_mono_ns) / 1e9;
+    int64_t age_ns = derive_age_ns(s->mono_ns, c->message_mono_ns);
+    return age_ns < 0 ? (double)NAN : (double)age_ns / 1e9;
 }
 
 static const struct conn_family {
@@ -47,23 +51,21 @@ static const struct conn_family {
 } conn_families[] = {
     {{"px_connection_up", FAMILY_GAUGE, "1 while the connection is live"}, conn_up},
     {{"px_connection_breaker_open", FAMILY_GAUGE, "1 while no attempt is allowed"}, conn_breaker},
-    {{"px_connection_message_age_seconds", FAMILY_GAUGE, "since the last data message"}, conn_age},
-    {{"px_connection_messages", FAMILY_COUNTER, "data messages received"}, conn_messages},
-    {{"px_connection_received_bytes", FAMILY_COUNTER, "bytes received"}, conn_bytes},
-    {{"px_connection_published_ticks", FAMILY_COUNTER, "ticks published"}, conn_ticks},
-    {{"px_connection_gaps", FAMILY_COUNTER, "holes in the venue's ids"}, conn_gaps},
-    {{"px_connection_duplicates", FAMILY_COUNTER, "events dropped as seen before"},
-     conn_duplicates},
-    {{"px_connection_refused_frames", FAMILY_COUNTER, "messages refused"}, conn_refused_frames},
-    {{"px_connection_attempts", FAMILY_COUNTER, "attempts to connect"}, conn_attempts},
-    {{"px_connection_reconnects", FAMILY_COUNTER, "times opened again"}, conn_reconnects},
-    {{"px_connection_streams_wanted", FAMILY_GAUGE, "streams asked for"}, conn_streams_wanted},
-    {{"px_connection_streams_acked", FAMILY_GAUGE, "streams that the venue accepted"},
-     conn_streams_acked},
+    {{"px_connection_message_age_seconds", FAMILY_GAUGE, TEXT_MESSAGE}, conn_age},
+    {{"px_connection_messages", FAMILY_COUNTER, TEXT_MESSAGES}, conn_messages},
+    {{"px_connection_received_bytes", FAMILY_COUNTER, TEXT_BYTES}, conn_bytes},
+    {{"px_connection_published_ticks", FAMILY_COUNTER, TEXT_TICKS}, conn_ticks},
+    {{"px_connection_gaps", FAMILY_COUNTER, TEXT_GAPS}, conn_gaps},
+    {{"px_connection_duplicates", FAMILY_COUNTER, TEXT_DUPLICATES}, conn_duplicates},
+    {{"px_connection_refused_frames", FAMILY_COUNTER, TEXT_REFUSED}, conn_refused_frames},
+    {{"px_connection_attempts", FAMILY_COUNTER, TEXT_ATTEMPTS}, conn_attempts},
+    {{"px_connection_reconnects", FAMILY_COUNTER, TEXT_RECONNECTS}, conn_reconnects},
+    {{"px_connection_streams_wanted", FAMILY_GAUGE, TEXT_WANTED}, conn_streams_wanted},
+    {{"px_connection_streams_acked", FAMILY_GAUGE, TEXT_ACKED}, conn_streams_acked},
 };
 
 static const struct family latency_family = {"px_connection_latency_seconds", FAMILY_HISTOGRAM,
-                                             "from receipt of the bytes to publication"};
+                                             TEXT_LATENCY};
 
 struct conn_labels {
     char place[12];
@@ -138,15 +140,9 @@ static const struct reader_family {
     uint64_t (*value)(const struct px_reader_info *r);
     bool largest; /* of those of one process, else their sum */
 } reader_families[] = {
-    {{"px_reader_lag_ticks", FAMILY_GAUGE, "how far behind when the feeder last looked"},
-     lag_of,
-     true},
-    {{"px_reader_lost_ticks", FAMILY_COUNTER, "skipped because the reader was overrun"},
-     lost_of,
-     false},
-    {{"px_reader_subscriptions", FAMILY_GAUGE, "symbols that it subscribes to"},
-     subscriptions_of,
-     false},
+    {{"px_reader_lag_ticks", FAMILY_GAUGE, TEXT_LAG}, lag_of, true},
+    {{"px_reader_lost_ticks", FAMILY_COUNTER, TEXT_LOST}, lost_of, false},
+    {{"px_reader_subscriptions", FAMILY_GAUGE, TEXT_SUBSCRIBES}, subscriptions_of, false},
 };
 
 static bool same_process(const struct px_reader_info *a, const struct px_reader_info *b)

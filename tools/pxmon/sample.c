@@ -4,20 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-/* A counter of a record that began anew counts from zero. */
-static double since(uint64_t now, uint64_t before)
-{
-    return (double)(now >= before ? now - before : now);
-}
-
-static const struct conn *earlier_conn(const struct snapshot *s, const struct conn *conn)
-{
-    for (size_t i = 0; i < s->conn_count; i++)
-        if (s->conns[i].place == conn->place &&
-            s->conns[i].info.owner_epoch == conn->info.owner_epoch)
-            return &s->conns[i];
-    return NULL;
-}
+#include "derive.h"
 
 static void put_state(struct history_row *row, const struct subject *s)
 {
@@ -54,8 +41,7 @@ static void put_memory(struct history_row *row, const struct snapshot *now)
         [PX_OWNER_TLS] = HISTORY_tls_bytes,
         [PX_OWNER_JSON] = HISTORY_json_bytes};
     const struct px_memory_verdict *v = &now->verdict;
-    if (v->mono_ns != 0 && v->trend != PX_TREND_UNKNOWN)
-        row->v[HISTORY_growth_mb_per_hour] = (double)v->growth_bytes_per_hour / 1e6;
+    row->v[HISTORY_growth_mb_per_hour] = derive_growth_bytes_per_hour(v) / 1e6;
     if (!now->has_memory)
         return;
     row->v[HISTORY_rss_bytes] = (double)now->memory.rss_bytes;
@@ -68,17 +54,7 @@ static void put_memory(struct history_row *row, const struct snapshot *now)
 static void put_latency(struct history_row *row, const struct snapshot *now,
                         const struct snapshot *before)
 {
-    uint64_t buckets[PX_LATENCY_BUCKETS] = {0}, max_ns = 0;
-    for (size_t i = 0; i < now->conn_count; i++) {
-        const struct conn *c = &now->conns[i], *old = earlier_conn(before, c);
-        if (c->info.latency_max_ns > max_ns)
-            max_ns = c->info.latency_max_ns;
-        for (unsigned b = 0; b < PX_LATENCY_BUCKETS; b++)
-            buckets[b] += old == NULL || c->buckets[b] < old->buckets[b]
-                              ? c->buckets[b]
-                              : c->buckets[b] - old->buckets[b];
-    }
-    const struct latency l = latency_of(buckets, max_ns);
+    const struct latency l = derive_latency(now, before);
     row->v[HISTORY_p50_us] = l.p50_us;
     row->v[HISTORY_p99_us] = l.p99_us;
 }
@@ -86,24 +62,22 @@ static void put_latency(struct history_row *row, const struct snapshot *now,
 static void put_changes(struct history_row *row, const struct snapshot *now,
                         const struct snapshot *before)
 {
-    double seconds = (double)(now->mono_ns - before->mono_ns) / 1e9;
     double messages = 0, gaps = 0, reconnects = 0, lost = 0;
     for (size_t i = 0; i < now->conn_count; i++) {
         static const struct px_conn_info none;
         const struct px_conn_info *c = &now->conns[i].info;
-        const struct conn *old = earlier_conn(before, &now->conns[i]);
+        const struct conn *old = derive_earlier_conn(before, &now->conns[i]);
         const struct px_conn_info *was = old != NULL ? &old->info : &none;
-        messages += since(c->messages, was->messages);
-        gaps += since(c->gaps, was->gaps);
-        reconnects += since(c->reconnects, was->reconnects);
+        messages += derive_since(c->messages, was->messages);
+        gaps += derive_since(c->gaps, was->gaps);
+        reconnects += derive_since(c->reconnects, was->reconnects);
     }
     for (size_t i = 0; i < now->reader_count; i++) {
         const struct px_reader_info *old = snapshot_reader(before, &now->readers[i]);
-        lost += since(now->readers[i].lost, old != NULL ? old->lost : 0);
+        lost += derive_since(now->readers[i].lost, old != NULL ? old->lost : 0);
     }
-    row->v[HISTORY_ticks] = since(now->bus.head, before->bus.head);
-    row->v[HISTORY_ticks_per_s] =
-        seconds > 0 ? round(row->v[HISTORY_ticks] / seconds) : (double)NAN;
+    row->v[HISTORY_ticks] = derive_since(now->bus.head, before->bus.head);
+    row->v[HISTORY_ticks_per_s] = round(row->v[HISTORY_ticks] / derive_seconds(now, before));
     row->v[HISTORY_messages] = messages;
     row->v[HISTORY_gaps] = gaps;
     row->v[HISTORY_reconnects] = reconnects;

@@ -17,7 +17,7 @@ enum { ID_WATCH = 'w', ID_HISTORY = 300, ID_DB, ID_EXPLAIN, ID_SECTION = 400 };
 
 /* An option of a section has id ID_SECTION + its place in the table of sections. */
 static const struct cli_option options[] = {
-    {ID_WATCH, "watch", "[SECONDS]", "live, in colour on a terminal (default 1; q ends)"},
+    {ID_WATCH, "watch", "[SECONDS]", "live; on a terminal a screen with keys (default 1)"},
     {ID_SECTION + 0, "memory", NULL, "memory by owner, trend, time to limit"},
     {ID_SECTION + 1, "connections", NULL, "upstream connections and breakers"},
     {ID_SECTION + 2, "subscriptions", NULL, "subscribed symbols, quality and cause"},
@@ -28,7 +28,7 @@ static const struct cli_option options[] = {
     {ID_SECTION + 7, "counters", NULL, "every counter of the segment"},
     {ID_HISTORY, "history", "DURATION", "from the database of pxmon, e.g. 90s, 30m, 24h, 7d"},
     {ID_DB, "db", "FILE", "that database (default: where pxmon has it)"},
-    {ID_EXPLAIN, "explain", "[NAME]", "unit and meaning of a number, or of all"},
+    {ID_EXPLAIN, "explain", "[NAME]", "unit, meaning and source of a number, or of all"},
     {0, NULL, NULL, NULL},
 };
 
@@ -121,11 +121,11 @@ static int explain(px_bus *bus, const struct cli *cli, const char *name)
     int rc = snapshot_take(&s, bus);
     if (rc < 0)
         return cli_error(HEALTH_UNKNOWN, cli->bus, "%s", px_strerror(rc));
-    size_t found = explain_counters(&s, name);
-    snapshot_free(&s);
+    size_t found = explain_values(name);
     if (name == NULL)
         putchar('\n');
-    found += explain_derived(name);
+    found += explain_counters(&s, name);
+    snapshot_free(&s);
     if (found == 0)
         return cli_error(HEALTH_UNKNOWN, name, "no number of this name, see pxstat --explain");
     return HEALTH_OK;
@@ -146,23 +146,21 @@ int main(int argc, char **argv)
         request.past.json = cli.json;
         return cli_finish(past_show(&request.past));
     }
-    /* what pxstat derives is known without any bus */
-    if (request.explain && request.explain_name != NULL &&
-        explain_derived(request.explain_name) > 0)
-        return cli_finish(HEALTH_OK);
+    if (request.watch && !request.explain)
+        return cli_finish(
+            watch_run(&(struct watch){cli.bus, request.interval_ns, request.sections, cli.json}));
 
     px_bus *bus = NULL;
     const struct px_bus_options how = {.no_socket = 1, .max_ids = 1, .name = "pxstat"};
     rc = px_bus_attach(&bus, cli.bus, &how);
+    /* what is no counter of a feeder is known without any bus */
+    if (rc < 0 && request.explain && request.explain_name != NULL &&
+        explain_values(request.explain_name) > 0)
+        return cli_finish(HEALTH_OK);
     if (rc < 0)
         return cli_error(HEALTH_UNKNOWN, cli.bus, "%s", cli_attach_reason(rc));
-    int code;
-    if (request.explain)
-        code = explain(bus, &cli, request.explain_name);
-    else if (request.watch)
-        code = watch_run(&(struct watch){bus, request.interval_ns, request.sections, cli.json});
-    else
-        code = show(bus, &cli, &request);
+    int code =
+        request.explain ? explain(bus, &cli, request.explain_name) : show(bus, &cli, &request);
     px_bus_detach(bus);
     return cli_finish(code);
 }

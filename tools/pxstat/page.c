@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "derive.h"
 
 /* What venues and readers wrote reaches a terminal: nothing of it may steer that terminal. C1
  * controls are c2 80 to c2 9f in UTF-8. */
@@ -74,19 +75,6 @@ void page_add(struct page *page, enum tone tone, const char *format, ...)
         clip(line->text, page->columns);
 }
 
-static enum tone tone_of_code(int code)
-{
-    return code == HEALTH_OK ? TONE_GOOD : code == HEALTH_WARNING ? TONE_WARN : TONE_BAD;
-}
-
-static enum tone tone_of_quality(uint32_t quality)
-{
-    static const enum tone tones[PX_QUALITY_COUNT] = {
-        [PX_LIVE] = TONE_GOOD, [PX_QUIET] = TONE_PLAIN, [PX_CARRIED] = TONE_WARN,
-        [PX_GAP] = TONE_WARN,  [PX_STALE] = TONE_BAD,   [PX_CLOSED] = TONE_BAD};
-    return quality < PX_QUALITY_COUNT ? tones[quality] : TONE_BAD;
-}
-
 void page_title(struct page *page, const struct view *view)
 {
     char up[CLI_NUMBER_MAX], beat[CLI_NUMBER_MAX], tick[CLI_NUMBER_MAX], rate[CLI_NUMBER_MAX];
@@ -98,34 +86,29 @@ void page_title(struct page *page, const struct view *view)
              view->health->sentence);
     cli_duration(beat, bus->heartbeat_age_ns);
     cli_grouped(tick, bus->head);
-    if (view->before == NULL || view->before->bus.head > bus->head ||
-        view->now->mono_ns <= view->before->mono_ns) {
+    double ticks = derive_ticks_per_s(view->now, view->before);
+    if (isnan(ticks))
         page_add(page, TONE_PLAIN, "heartbeat    %s ago, tick %s", beat, tick);
-        return;
-    }
-    double seconds = (double)(view->now->mono_ns - view->before->mono_ns) / 1e9;
-    double ticks = (double)(bus->head - view->before->bus.head);
-    page_add(page, TONE_PLAIN, "heartbeat    %s ago, tick %s, %s ticks/s", beat, tick,
-             cli_grouped(rate, (uint64_t)llround(ticks / seconds)));
+    else
+        page_add(page, TONE_PLAIN, "heartbeat    %s ago, tick %s, %s ticks/s", beat, tick,
+                 cli_grouped(rate, (uint64_t)llround(ticks)));
 }
 
 void page_memory_line(struct page *page, const struct snapshot *s)
 {
     char rss[CLI_NUMBER_MAX], heap[CLI_NUMBER_MAX], shm[CLI_NUMBER_MAX], trend[64];
     const struct px_memory_verdict *v = &s->verdict;
-    enum tone tone = v->level == PX_LEVEL_OK        ? TONE_PLAIN
-                     : v->level == PX_LEVEL_WARNING ? TONE_WARN
-                                                    : TONE_BAD;
+    enum tone tone = tone_of_level(v->level);
     cli_bytes(shm, s->bus.bytes);
     if (!s->has_memory) {
         page_add(page, tone, "memory       %s shared; not sampled yet", shm);
         return;
     }
-    if (v->mono_ns == 0 || v->trend == PX_TREND_UNKNOWN)
+    if (!derive_judged(v))
         snprintf(trend, sizeof trend, "trend unknown");
     else
         snprintf(trend, sizeof trend, "%s, %+.2f MB/hour", trend_name(v),
-                 (double)v->growth_bytes_per_hour / 1e6);
+                 derive_growth_bytes_per_hour(v) / 1e6);
     page_add(page, tone, "memory       %s resident, %s heap, %s shared; %s",
              cli_bytes(rss, s->memory.rss_bytes), cli_bytes(heap, s->memory.heap_bytes), shm,
              trend);
@@ -139,6 +122,7 @@ void page_conn(struct page *page, const struct snapshot *s, const struct conn *c
     char messages[CLI_NUMBER_MAX], last[CLI_NUMBER_MAX], latency[64] = "-";
     const struct px_conn_info *c = &conn->info;
     int bad = c->state != PX_CONN_LIVE;
+    int64_t age_ns = derive_age_ns(s->mono_ns, c->message_mono_ns);
     if (conn->latency.count > 0)
         snprintf(latency, sizeof latency, "%.1f / %.1f", conn->latency.p50_us,
                  conn->latency.p99_us);
@@ -148,9 +132,7 @@ void page_conn(struct page *page, const struct snapshot *s, const struct conn *c
                                            : TONE_GOOD,
              "%-12s %-12s %-9s %11s %5llu %9s    %s", c->venue, px_conn_state_name(c->state),
              px_breaker_name(c->breaker), cli_grouped(messages, c->messages),
-             (unsigned long long)c->gaps,
-             c->message_mono_ns == 0 ? "never"
-                                     : cli_duration(last, s->mono_ns - c->message_mono_ns),
+             (unsigned long long)c->gaps, age_ns < 0 ? "never" : cli_duration(last, age_ns),
              latency);
     if (bad && c->reason[0] != '\0')
         page_add(page, TONE_WARN, "  %s", c->reason);
@@ -170,19 +152,27 @@ static const char *kinds_text(uint32_t kinds, char out[32])
 
 const char page_symbol_head[] = "symbol                 quality        age";
 
+void symbol_words(const struct px_symbol_info *symbol, char *out, size_t size)
+{
+    char kinds[32];
+    if (symbol->quality == PX_LIVE)
+        snprintf(out, size, "%s", kinds_text(symbol->kinds, kinds));
+    else if (symbol->text[0] != '\0')
+        snprintf(out, size, "%s: %s", px_cause_text(symbol->cause), symbol->text);
+    else
+        snprintf(out, size, "%s", px_cause_text(symbol->cause));
+}
+
 void page_symbol(struct page *page, const struct px_symbol_info *symbol)
 {
-    char age[CLI_NUMBER_MAX], words[192], kinds[32];
+    char age[CLI_NUMBER_MAX], words[192], readers[32] = "";
+    symbol_words(symbol, words, sizeof words);
     if (symbol->quality == PX_LIVE)
-        snprintf(words, sizeof words, "%u reader%s, %s", symbol->pins, symbol->pins == 1 ? "" : "s",
-                 kinds_text(symbol->kinds, kinds));
-    else if (symbol->text[0] != '\0')
-        snprintf(words, sizeof words, "%s: %s", px_cause_text(symbol->cause), symbol->text);
-    else
-        snprintf(words, sizeof words, "%s", px_cause_text(symbol->cause));
+        snprintf(readers, sizeof readers, "%u reader%s, ", symbol->pins,
+                 symbol->pins == 1 ? "" : "s");
     page_add(page, symbol_wanted(symbol) ? tone_of_quality(symbol->quality) : TONE_PLAIN,
-             "%-22s %-8s %9s  %s", symbol->symbol, px_quality_name(symbol->quality),
-             cli_duration(age, symbol->age_ns), words);
+             "%-22s %-8s %9s  %s%s", symbol->symbol, px_quality_name(symbol->quality),
+             cli_duration(age, symbol->age_ns), readers, words);
 }
 
 const char page_reader_head[] = "reader             pid  subscriptions         lag        lost";

@@ -7,8 +7,7 @@
 
 #include "judge.h"
 #include "snapshot.h"
-
-enum tone { TONE_PLAIN = 0, TONE_HEAD, TONE_GOOD, TONE_WARN, TONE_BAD };
+#include "tone.h"
 
 #define PAGE_LINE_BYTES 512
 struct page_line {
@@ -59,6 +58,8 @@ void page_conn(struct page *page, const struct snapshot *s, const struct conn *c
 void page_symbol(struct page *page, const struct px_symbol_info *symbol);
 void page_reader(struct page *page, const struct px_reader_info *reader);
 void page_error(struct page *page, const struct snapshot *s, const struct px_error_info *error);
+/* Kinds of a symbol that is live, else why it is not, with the venue's words. */
+void symbol_words(const struct px_symbol_info *symbol, char *out, size_t size);
 extern const char page_conn_head[], page_symbol_head[], page_reader_head[], page_error_head[];
 
 #endif

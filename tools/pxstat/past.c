@@ -2,7 +2,6 @@
 #include "past.h"
 
 #include <errno.h>
-#include <langinfo.h>
 #include <locale.h>
 #include <math.h>
 #include <stdio.h>
@@ -16,6 +15,7 @@
 #include "history.h"
 #include "json_out.h"
 #include "judge.h"
+#include "spark.h"
 
 #define COLUMNS_DEFAULT 80
 #define COLUMNS_MAX     500
@@ -82,27 +82,11 @@ static struct range range_of(const struct table *t, const struct chart *c)
     return r;
 }
 
-/* One cell: how much of this line a value fills, in eighths. */
-static const char *cell(const struct range *scale, double value, int line, int utf8)
-{
-    static const char *const blocks[] = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
-    static const char *const ascii[] = {" ", ".", ".", ":", ":", "|", "|", "#", "#"};
-    if (isnan(value))
-        return " ";
-    double span = scale->high - scale->low;
-    double filled = span > 0 ? (value - scale->low) / span * HEIGHT * 8 : 0;
-    int eighths = (int)lround(filled) - line * 8;
-    /* that there is a value is seen, also of the smallest */
-    if (line == 0 && eighths < 1)
-        eighths = 1;
-    eighths = eighths < 0 ? 0 : eighths > 8 ? 8 : eighths;
-    return utf8 ? blocks[eighths] : ascii[eighths];
-}
-
 static void draw(const struct table *t, const struct chart *c, int utf8)
 {
     char low[CLI_NUMBER_MAX], high[CLI_NUMBER_MAX], last[CLI_NUMBER_MAX];
-    struct range r = range_of(t, c), scale = r;
+    struct range r = range_of(t, c);
+    struct spark_range scale = {r.low, r.high};
     number(low, c, r.low);
     number(high, c, r.high);
     number(last, c, r.last);
@@ -120,7 +104,7 @@ static void draw(const struct table *t, const struct chart *c, int utf8)
                                   : "",
                utf8 ? "│" : "|");
         for (size_t x = 0; x < t->width; x++)
-            fputs(cell(&scale, t->v[x][c->column], line, utf8), stdout);
+            fputs(spark_bar(spark_eighths(&scale, t->v[x][c->column], line, HEIGHT), utf8), stdout);
         putchar('\n');
     }
 }
@@ -141,7 +125,7 @@ static void print_time(int64_t t, int parts)
 
 static void draw_all(const struct table *t, const struct past *past, int64_t to)
 {
-    int utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+    int utf8 = spark_locale();
     int axis = past->seconds > 2 * 86400 ? AS_DATE : AS_CLOCK;
     int between = (int)t->width - (axis == AS_DATE ? 20 : 16);
     char step[CLI_NUMBER_MAX];

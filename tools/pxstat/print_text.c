@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "derive.h"
 #include "page.h"
 #include "pages.h"
 
@@ -181,15 +182,15 @@ static void section_memory(struct page *page, const struct view *view)
         page_add(page, TONE_PLAIN, "  not sampled yet");
     }
     memory_pages(page, s);
-    if (v->mono_ns == 0 || v->trend == PX_TREND_UNKNOWN) {
+    if (!derive_judged(v)) {
         page_add(page, TONE_PLAIN, "  trend                    unknown  (not judged yet)");
         return;
     }
     page_add(page, v->trend == PX_TREND_GROWING ? TONE_WARN : TONE_PLAIN,
              "  trend               %12s  confidence %.1f %%", trend_name(v),
-             (double)v->confidence_ppm / 1e4);
+             derive_confidence(v) * 100);
     page_add(page, TONE_PLAIN, "  growth_mb_per_hour  %12.3f",
-             (double)v->growth_bytes_per_hour / 1e6);
+             derive_growth_bytes_per_hour(v) / 1e6);
     if (v->owner < PX_OWNER_COUNT)
         page_add(page, TONE_PLAIN, "  owner               %12s", px_owner_name(v->owner));
     if (v->time_to_limit_s >= 0)
@@ -219,10 +220,10 @@ static void section_connections(struct page *page, const struct view *view)
             page_add(page, TONE_PLAIN,
                      "  of trades that others bring too: %llu first, %llu after them by %.1f us",
                      (unsigned long long)c->firsts, (unsigned long long)c->seconds,
-                     c->seconds > 0 ? (double)c->behind_ns / (double)c->seconds / 1e3 : 0.0);
-        if (c->state == PX_CONN_WAITING && c->next_mono_ns > s->mono_ns)
-            page_add(page, TONE_WARN, "  next attempt in %s",
-                     cli_duration(next, c->next_mono_ns - s->mono_ns));
+                     c->seconds > 0 ? derive_behind_us(c) : 0.0);
+        int64_t left_ns = derive_left_ns(s->mono_ns, c->next_mono_ns);
+        if (c->state == PX_CONN_WAITING && left_ns > 0)
+            page_add(page, TONE_WARN, "  next attempt in %s", cli_duration(next, left_ns));
     }
     if (s->conn_count == 0)
         page_add(page, TONE_PLAIN, "  none");
@@ -262,16 +263,18 @@ static void section_readers(struct page *page, const struct view *view)
 static void section_latency(struct page *page, const struct view *view)
 {
     const struct snapshot *s = view->now;
-    page_add(page, TONE_HEAD, "latency us          p50        p99        max       ticks");
+    page_add(page, TONE_HEAD,
+             "latency us          p50        p99      p99.9        max       ticks");
     for (size_t i = 0; i < s->conn_count; i++) {
         const struct latency *l = &s->conns[i].latency;
         char count[CLI_NUMBER_MAX];
         if (l->count == 0)
-            page_add(page, TONE_PLAIN, "%-12s %10s %10s %10s %11s", s->conns[i].info.venue, "-",
-                     "-", "-", "0");
+            page_add(page, TONE_PLAIN, "%-12s %10s %10s %10s %10s %11s", s->conns[i].info.venue,
+                     "-", "-", "-", "-", "0");
         else
-            page_add(page, TONE_PLAIN, "%-12s %10.1f %10.1f %10.1f %11s", s->conns[i].info.venue,
-                     l->p50_us, l->p99_us, l->max_us, cli_grouped(count, l->count));
+            page_add(page, TONE_PLAIN, "%-12s %10.1f %10.1f %10.1f %10.1f %11s",
+                     s->conns[i].info.venue, l->p50_us, l->p99_us, l->p999_us, l->max_us,
+                     cli_grouped(count, l->count));
     }
     if (s->conn_count == 0)
         page_add(page, TONE_PLAIN, "  none");

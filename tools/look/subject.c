@@ -37,13 +37,14 @@ static void be_absent(struct subject *s, const char *reason)
     s->bus = NULL;
     s->health = (struct health){.code = HEALTH_UNKNOWN, .state = "absent"};
     snprintf(s->health.sentence, sizeof s->health.sentence, "%s", reason);
-    if (news)
+    if (news && !s->quiet)
         cli_error(0, s->name, "%s", reason);
 }
 
-void subject_init(struct subject *s, const char *name)
+void subject_init(struct subject *s, const char *name, const char *reader)
 {
-    *s = (struct subject){.name = name, .health = {.code = HEALTH_OK, .state = "absent"}};
+    *s = (struct subject){
+        .name = name, .reader = reader, .health = {.code = HEALTH_OK, .state = "absent"}};
 }
 
 void subject_free(struct subject *s)
@@ -55,7 +56,7 @@ void subject_free(struct subject *s)
 
 static int attach(struct subject *s)
 {
-    const struct px_bus_options how = {.no_socket = 1, .max_ids = 1, .name = "pxmon"};
+    const struct px_bus_options how = {.no_socket = 1, .max_ids = 1, .name = s->reader};
     ino_t inode = inode_of(s->name);
     int rc = px_bus_attach(&s->bus, s->name, &how);
     if (rc < 0) {
@@ -123,7 +124,7 @@ void subject_look(struct subject *s)
     }
     feel_pulse(s, &s->now.bus);
     judge(&s->now, &s->health);
-    if (was_absent)
+    if (was_absent && !s->quiet)
         cli_error(0, s->name, "the bus is there, epoch %llu: %s",
                   (unsigned long long)s->now.bus.epoch, s->health.sentence);
 }
