@@ -206,8 +206,9 @@ static enum join_verdict joined(struct publish *p, struct symbol *s, const struc
 static enum taken second(struct publish *p, struct symbol *s, const struct venue_event *ev)
 {
     if (ev->venue_id == s->trade.last && s->trade_conn1 != p->from->conn + 1) {
+        int64_t behind_ns = p->at.mono_ns - s->trade_mono_ns;
         p->from->seconds++;
-        p->from->behind_ns += (uint64_t)(p->at.mono_ns - s->trade_mono_ns);
+        p->from->behind_ns += behind_ns > 0 ? (uint64_t)behind_ns : 0; /* relayed: read before */
     }
     return duplicate(p);
 }
@@ -400,6 +401,15 @@ static void on_folded(void *user, const struct venue_event *ev)
     }
 }
 
+/* Of a connection whose beginning is not known: changes of books and values have nothing to build
+ * on, numbers of messages nothing to follow, and answers are to what somebody else has asked. */
+static void on_relayed(struct publish *p, const struct venue_event *ev)
+{
+    bool values = ev->type == VENUE_QUOTE || ev->type == VENUE_TICKER;
+    if (ev->type == VENUE_TRADE || ev->type == VENUE_BAD || (values && ev->unchanged == 0))
+        on_folded(p, ev);
+}
+
 /* Most events are complete: only books, values of venues that leave some out, and numbers of
  * messages have something before them. */
 static void on_event(void *user, const struct venue_event *ev)
@@ -408,7 +418,9 @@ static void on_event(void *user, const struct venue_event *ev)
     const struct venue_sink sink = {.event = on_folded, .user = p};
     bool values = ev->type == VENUE_QUOTE || ev->type == VENUE_TICKER;
     bool before = ev->type == VENUE_BOOK || ev->type == VENUE_BAD || ev->type == VENUE_SEQUENCE;
-    if (before || (values && p->from->venue->partial))
+    if (p->from->relayed)
+        on_relayed(p, ev);
+    else if (before || (values && p->from->venue->partial))
         fold_event(p->fold, p->from->conn, p->from->venue, ev, &sink);
     else
         on_folded(p, ev);
