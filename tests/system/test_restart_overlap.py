@@ -2,6 +2,7 @@
 trade is published once and in order, whoever ends when; nothing of it stays behind."""
 import os
 import re
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import px
+from connect_proxy import ConnectProxy
 from px import Bus, Sim, bus, certificates, run, wait_for  # noqa: F401
 from test_overlap import SYMBOLS, check_row
 from test_venues import VENUES
@@ -183,3 +185,240 @@ def test_each_family_brings_the_trades_that_a_feeder_without_a_restart_has(bus, 
                     t["event"] in ("gap", "lost")]
     finally:
         other.close()
+
+
+# ---- whoever ends, and when ----
+
+class Gate(ConnectProxy):
+    """The way to the exchange; shut, it lets no new connection through and keeps those that are."""
+
+    def shut(self):
+        self.answer = 503
+
+    def open(self):
+        self.answer = None
+
+
+@pytest.fixture
+def gate():
+    with Gate() as g:
+        yield g
+
+
+@pytest.fixture
+def sim():
+    with Sim(rate=1000) as s:
+        yield s
+
+
+@pytest.fixture
+def overlap(bus, tmp_path, sim, gate):  # noqa: F811
+    """A feeder after a restart that cannot connect: it lives by its rear-guard."""
+    feeder, tail = start(bus, tmp_path, sim, proxy=gate.url)
+    gate.shut()
+    restart(bus)
+    return feeder, tail, rear(feeder)
+
+
+def named_gaps(ticks):
+    """Trades in order; what is missing between two of them is named by a STATUS gap, to the id."""
+    last, missing, named = {}, [], []
+    for t in ticks:
+        if t["kind"] == "trade":
+            trade_id = int(t["trade_id"])
+            before = last.get(t["symbol"], trade_id - 1)
+            assert trade_id > before, t
+            if trade_id != before + 1:
+                missing.append((t["symbol"], before + 1, trade_id - 1))
+            last[t["symbol"]] = trade_id
+        elif t["event"] == "gap":
+            named.append((t["symbol"], int(t["first_id"]), int(t["last_id"])))
+    assert sorted(missing) == sorted(named)
+    return missing
+
+
+def has_event(event):
+    return lambda ticks: any(t["kind"] == "status" and t["event"] == event for t in ticks)
+
+
+def reconnected(bus):  # noqa: F811
+    wait_for(lambda: [c["state"] for c in bus.stat()[1]["connections"]] == ["live"] and
+             bus.counter("connects") == 2, what="the new connection")
+
+
+def test_prices_flow_from_the_rear_guard_while_the_venue_takes_no_connection(overlap, bus, gate):  # noqa: F811
+    feeder, tail, pid = overlap
+    go_on(tail)
+    assert not gone(pid) and bus.counter("connects") == 1
+    states = sorted(c["state"] for c in bus.stat()[1]["connections"])
+    assert len(states) == 2 and "live" in states
+    gate.open()
+    feeder.wait_err("restart: the rear-guard has ended: [1-9]")
+    go_on(tail)
+    check_row(tail.lines(), 2000)
+    wait_for(lambda: gone(pid), what="its end")
+    assert "warning binance" in feeder.err()  # of the attempts, and of nothing else
+    reconnected(bus)
+
+
+def test_a_rear_guard_does_not_outlive_its_time_and_what_is_missing_then_is_named(
+        bus, tmp_path, sim, gate):  # noqa: F811
+    feeder, tail = start(bus, tmp_path, sim, proxy=gate.url, restart_overlap_s=1)
+    gate.shut()
+    restart(bus)
+    pid = rear(feeder)
+    feeder.wait_err("the rear-guard has ended: .*; not all connections have been taken over")
+    wait_for(lambda: gone(pid), what="its end")
+    tail.wait_lines(has_event("stale"), what="stale prices")
+    gate.open()
+    reconnected(bus)
+    go_on(tail)
+    assert len(named_gaps(tail.lines())) == len(SYMBOLS)
+
+
+def test_a_rear_guard_that_is_killed_leaves_a_gap_that_is_named(overlap, bus, gate):  # noqa: F811
+    feeder, tail, pid = overlap
+    os.kill(pid, signal.SIGKILL)
+    feeder.wait_err("the rear-guard has ended: .*; not all connections have been taken over")
+    tail.wait_lines(has_event("stale"), what="stale prices")
+    wait_for(lambda: not Path(f"/proc/{pid}").exists(), what="it is reaped")
+    gate.open()
+    reconnected(bus)
+    go_on(tail)
+    assert len(named_gaps(tail.lines())) == len(SYMBOLS)
+
+
+def test_a_rear_guard_that_hangs_is_killed(overlap, gate):
+    feeder, tail, pid = overlap
+    os.kill(pid, signal.SIGSTOP)
+    gate.open()
+    feeder.wait_err("the rear-guard gave no sign of life and was killed")
+    assert not Path(f"/proc/{pid}").exists()
+    go_on(tail)
+    named_gaps(tail.lines())
+
+
+def test_an_old_connection_that_the_venue_ends_in_the_overlap_is_no_prices_more(overlap, bus, gate):  # noqa: F811
+    feeder, tail, pid = overlap
+    gate.cut()
+    feeder.wait_err("the connection of before has ended")
+    feeder.wait_err(ENDED)
+    tail.wait_lines(has_event("stale"), what="stale prices")
+    wait_for(lambda: not Path(f"/proc/{pid}").exists(), what="it is reaped")
+    gate.open()
+    reconnected(bus)
+    go_on(tail)
+    assert len(named_gaps(tail.lines())) == len(SYMBOLS)
+
+
+def test_a_rear_guard_ends_with_a_feeder_that_is_killed(overlap, bus):  # noqa: F811
+    feeder, _, pid = overlap
+    feeder.kill()
+    wait_for(lambda: gone(pid), 5, "its end")
+    assert run("feeder", "-b", bus.name, "--remove").returncode == 0
+    assert not bus.segment().exists()
+
+
+def test_a_rear_guard_ends_with_a_feeder_that_is_told_to(overlap, bus):  # noqa: F811
+    feeder, tail, pid = overlap
+    assert feeder.stop() == 0
+    assert not Path(f"/proc/{pid}").exists()
+    assert tail.wait_lines(has_event("closed"), what="the last word")
+    assert run("feeder", "-b", bus.name, "--remove").returncode == 0
+    assert not bus.segment().exists()
+
+
+def test_sigterm_while_a_restart_waits_wins(overlap, bus):  # noqa: F811
+    feeder, _, pid = overlap
+    with ask_restart(bus) as asked:
+        feeder.wait_err("the restart waits until the overlap of the last one is over")
+        feeder.send(signal.SIGTERM)
+        assert feeder.wait() == 0
+        asked.kill()
+    assert not Path(f"/proc/{pid}").exists()
+
+
+# ---- what it has, and what it has not ----
+
+def test_a_rear_guard_has_its_connections_and_nothing_of_the_bus(overlap, bus):  # noqa: F811
+    feeder, _, pid = overlap
+    kinds = sorted(re.sub(r"\W.*", "", what) for what in files(pid).values())
+    assert kinds == ["socket", "socket"]  # the venue, and the feeder
+    maps = Path(f"/proc/{pid}/maps").read_text()
+    assert f"px-{bus.name}" not in maps
+    assert f"px-{bus.name}" in Path(f"/proc/{feeder.pid}/maps").read_text()
+    assert Path(f"/proc/{pid}/comm").read_text() == "feeder-rear\n"
+
+
+def test_a_feeder_has_no_descriptor_more_after_a_restart(bus, tmp_path, sim):  # noqa: F811
+    feeder, _ = start(bus, tmp_path, sim)
+    bus.wait_live()
+    before = sorted(re.sub(r"\d+", "", what) for what in files(feeder.pid).values())
+    for count in (1, 2):
+        restart(bus)
+        feeder.wait_err(ENDED, count=count)
+    bus.wait_live()
+    wait_for(lambda: sorted(re.sub(r"\d+", "", what) for what in files(feeder.pid).values()) == before,
+             what="the same descriptors")
+    environment = Path(f"/proc/{feeder.pid}/environ").read_text()
+    assert environment.count("PX_REAR") <= 1  # as it was left to it; it has taken it away since
+
+
+def test_what_readers_alone_want_goes_on_too(bus, sim):  # noqa: F811
+    feeder = bus.feeder(endpoint=sim.url)
+    tail = bus.tail_process("binance:BTCUSDT", kinds="trade")
+    tail.wait_lines(lambda ticks: len(ticks) > 100, what="trades")
+    restart(bus)
+    feeder.wait_err(ENDED)
+    go_on(tail, 300)
+    assert not named_gaps(tail.lines()) and tail.running()
+    sequences_rise(tail)
+
+
+# ---- when there is none ----
+
+def test_without_a_live_connection_a_restart_is_a_plain_one(bus, gate, sim):  # noqa: F811
+    gate.shut()
+    feeder = bus.feeder("binance:BTCUSDT", endpoint=sim.url, proxy=gate.url)
+    with ask_restart(bus) as asked:
+        feeder.wait_err("no overlap: no connection is live")
+        wait_for(lambda: epoch(bus) == 2, what="the restart")
+        asked.kill()
+
+
+def test_it_can_be_switched_off(bus, tmp_path, sim):  # noqa: F811
+    feeder, tail = start(bus, tmp_path, sim, restart_overlap_s=0)
+    restart(bus)
+    go_on(tail)
+    assert "rear-guard" not in feeder.err() and bus.counter("relayed") == 0
+    named_gaps(tail.lines())
+
+
+def test_connections_of_before_at_another_endpoint_are_not_heard(bus, tmp_path, sim):  # noqa: F811
+    feeder, tail = start(bus, tmp_path, sim)
+    with Sim(rate=1000) as other:
+        write(tmp_path / "feeder.ini", other)
+        restart(bus)
+        feeder.wait_err("is not heard: the configuration has changed")
+        feeder.wait_err(ENDED)
+        assert bus.counter("relayed") == 0
+        go_on(tail)
+
+
+@pytest.mark.parametrize("replacement", [None, "/bin/false"])
+def test_a_program_that_cannot_be_executed_anew_leaves_nobody(bus, tmp_path, sim, replacement):  # noqa: F811
+    own = tmp_path / "feeder"
+    shutil.copy(px.program("feeder"), own)
+    argv = bus.feeder_argv("binance:BTCUSDT", endpoint=sim.url)
+    feeder = px.Process([own, *argv[1:]], tmp_path, "feeder")
+    bus.processes.append(feeder)
+    bus.wait_live()
+    own.unlink()
+    if replacement:
+        shutil.copy(replacement, own)
+    with ask_restart(bus) as asked:
+        pid = int(feeder.wait_err(r"rear-guard (\d+) reads")[1])
+        assert feeder.wait() == 1
+        asked.kill()
+    wait_for(lambda: gone(pid), 5, "its end")
+    assert run("feeder", "-b", bus.name, "--remove").returncode == 0
