@@ -491,6 +491,7 @@ int link_host(struct link *l, uint32_t venue_index, uint32_t shard, uint32_t rou
     l->source.life++;
     conn_take_over(&l->conn, now_mono_ns());
     subs_guest(l->shared->subs, l->index, venue_index, route);
+    snprintf(l->info.reason, sizeof l->info.reason, "kept by a rear-guard over the restart");
     record(l);
     return 0;
 }

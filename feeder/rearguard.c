@@ -458,13 +458,14 @@ int rearguard_leave(struct rearguard *out, struct fleet *fleet, int64_t life_ns)
 
 void rearguard_kill(struct rearguard *r)
 {
-    if (r->pid == 0)
+    if (rearguard_gone(r))
         return;
     kill(r->pid, SIGKILL);
     waitpid(r->pid, NULL, 0);
     r->pid = 0;
 }
 
+/* A number that is no child of ours is nobody's that we may kill. */
 bool rearguard_gone(struct rearguard *r)
 {
     if (r->pid != 0 && waitpid(r->pid, NULL, WNOHANG) != 0)
