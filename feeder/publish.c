@@ -175,7 +175,8 @@ static enum order_place place_trade(struct publish *p, struct symbol *s,
     bool known = s->trade.last != 0 && ev->venue_id <= s->trade.last;
     if (known && (ev->flags & PX_FLAG_REPLAY) != 0)
         return ORDER_OLDER;
-    if (known && believed(p, ev->exch_ns) > s->trade_exch_ns + ANEW_TRADE_NS) {
+    bool lower = known && ev->venue_id != s->trade.last; /* the same id is the same trade */
+    if (lower && believed(p, ev->exch_ns) > s->trade_exch_ns + ANEW_TRADE_NS) {
         order_take(&s->trade, ev->venue_id);
         return ORDER_ANEW;
     }
