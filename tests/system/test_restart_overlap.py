@@ -28,11 +28,11 @@ def start(bus, tmp_path, sim, tls=None, **keys):  # noqa: F811
     return feeder, tail
 
 
-def write(config, sim, tls=None, **keys):
+def write(config, sim, tls=None, redundancy=1, **keys):
     bus_keys = f"ring = {1 << 20}\n" + (f"tls_ca = {tls.ca}\n" if tls else "")
     lines = "".join(f"{k} = {v}\n" for k, v in keys.items())
     config.write_text(f"[bus]\n{bus_keys}{lines}[binance]\nsymbols = {' '.join(SYMBOLS)}\n"
-                      f"kinds = trade quote\nendpoint = {sim.url}\n")
+                      f"kinds = trade quote\nredundancy = {redundancy}\nendpoint = {sim.url}\n")
 
 
 def restart(bus, *args):  # noqa: F811
@@ -114,6 +114,14 @@ def test_a_restart_at_five_thousand_messages_a_second_misses_no_trade(bus, tmp_p
 def test_nor_does_one_over_tls(bus, tmp_path, certificates):  # noqa: F811
     with Sim(rate=5000, tls=certificates) as sim:
         misses_nothing(bus, tmp_path, sim, certificates)
+
+
+def test_nor_does_one_with_two_connections_at_all_times(bus, tmp_path):  # noqa: F811
+    with Sim(rate=2000) as sim:
+        feeder = misses_nothing(bus, tmp_path, sim, redundancy=2)
+        assert re.search(r"rear-guard \d+ reads 2 connections", feeder.err())
+        assert bus.counter("connects") == 4
+        assert [c["state"] for c in bus.stat()[1]["connections"]] == ["live", "live"]
 
 
 def test_nor_do_two_in_a_row_of_which_the_second_waits(bus, tmp_path):  # noqa: F811
