@@ -120,8 +120,11 @@ static void on_tick(void *owner)
         control_tick(f->control, at.mono_ns);
     if (n % TICKS_SECOND == 0)
         each_second(f);
-    if (f->end != FEEDER_RUNS && (fleet_idle(f->fleet) || at.mono_ns >= f->end_by_ns))
-        net_stop(f->net);
+    bool leaving = f->end != FEEDER_RUNS && !f->overlaps;
+    if (!leaving || (!fleet_idle(f->fleet) && at.mono_ns < f->end_by_ns))
+        return;
+    f->left = true;
+    net_stop(f->net);
 }
 
 /* Close frames to the venues; the loop goes on until they are answered. */
@@ -351,8 +354,6 @@ static void run(struct feeder *f)
 /* Between two turns of the loop, so that nothing of a connection is under way in it. */
 static bool leave_rearguard(struct feeder *f)
 {
-    if (f->end != FEEDER_RESTARTS)
-        return false;
     int rc = rearguard_leave(&f->rear, f->fleet, f->config.restart_overlap_s * SECOND_NS);
     if (rc == 0)
         log_info(f->config.bus, "rear-guard %d reads %u connections meanwhile", (int)f->rear.pid,
@@ -377,7 +378,9 @@ enum feeder_end feeder_run(struct feeder *f)
     }
     notify_send("READY=1");
     run(f);
-    if (f->overlaps && f->end != FEEDER_RUNS && !leave_rearguard(f)) {
+    if (f->end == FEEDER_RESTARTS && f->overlaps && leave_rearguard(f))
+        return f->end;
+    if (f->end != FEEDER_RUNS && !f->left) {
         take_leave(f);
         run(f);
     }

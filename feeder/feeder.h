@@ -70,6 +70,7 @@ struct feeder {
     bool made;     /* the segment is new and nothing was fed yet: a failed start removes it */
     bool reload;   /* asked for */
     bool overlaps; /* the restart that ends this: a rear-guard keeps the connections meanwhile */
+    bool left;     /* the farewell to the venues is over */
     bool restart;  /* asked for, and waits until the overlap of the last one is over */
     bool nameless; /* the segment's name was removed, and that was said */
 };
