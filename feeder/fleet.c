@@ -117,11 +117,10 @@ static bool carried(const struct fleet *f, uint32_t venue, uint32_t shard, uint3
     return false;
 }
 
-/* A link that leaves is done when another has taken over, and when it is lost before that. When a
- * guest goes is for guests.c to say. */
+/* A link that leaves is done when another has taken over, and when it is lost before that. */
 static bool relieved(const struct fleet *f, const struct link *l, int64_t now_ns)
 {
-    if (!l->leaving || l->guest)
+    if (!l->leaving)
         return false;
     return l->conn.state != PX_CONN_LIVE || carried(f, l->venue_index, l->shard, l->route, now_ns);
 }
@@ -168,7 +167,7 @@ static void plan_ends(struct fleet *f, int64_t now_ns)
 static void reconcile(struct fleet *f, struct link *l, int64_t now_ns)
 {
     if (l->guest)
-        return;
+        return; /* when it goes is for guests.c to say */
     bool want = wanted(f, l->venue_index, l->shard, l->route) && !relieved(f, l, now_ns);
     if (want != l->conn.wanted)
         link_want(l, want);
