@@ -233,7 +233,7 @@ def sim():
 @pytest.fixture
 def overlap(bus, tmp_path, sim, gate):  # noqa: F811
     """A feeder after a restart that cannot connect: it lives by its rear-guard."""
-    feeder, tail = start(bus, tmp_path, sim, proxy=gate.url)
+    feeder, tail = start(bus, tmp_path, sim, proxy=gate.url, restart_overlap_s=60)
     gate.shut()
     restart(bus)
     return feeder, tail, rear(feeder)
