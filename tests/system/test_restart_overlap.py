@@ -399,6 +399,7 @@ def test_what_readers_alone_want_goes_on_too(bus, sim):  # noqa: F811
 def test_without_a_live_connection_a_restart_is_a_plain_one(bus, gate, sim):  # noqa: F811
     gate.shut()
     feeder = bus.feeder("binance:BTCUSDT", endpoint=sim.url, proxy=gate.url)
+    feeder.wait_err("the proxy refused")
     with ask_restart(bus) as asked:
         feeder.wait_err("no overlap: no connection is live")
         wait_for(lambda: epoch(bus) == 2, what="the restart")
