@@ -15,6 +15,11 @@
 /* Ticks of ours without a word of it, which it sends several times in one, until it hangs: ours,
  * because the time when this program stood still is not its fault. */
 #define SILENT_TICKS 50
+/* The end, in ticks. What a guest has not brought is not taken from its successor where ids do not
+ * say how they follow, so the successors are left unread for a while first: by then the guests have
+ * all that was sent before. It is not for long if the rear-guard does not end. */
+#define PARTING_TELL  3
+#define PARTING_GO_ON 10
 /* Given all that was read until so long ago: it keeps up. */
 #define BEHIND_NS (S / 2)
 /* Reads of one turn: more is left to the next. */
@@ -108,11 +113,30 @@ static bool take(struct guests *g, const struct relay_head *head, const unsigned
     return true;
 }
 
+static bool has_guest(const struct guests *g, uint32_t venue)
+{
+    for (uint16_t i = 0; i < REARGUARD_LINKS_MAX; i++)
+        if (g->link[i] != NULL && g->link[i]->venue_index == venue)
+            return true;
+    return false;
+}
+
+static void withhold(struct guests *g, bool on)
+{
+    for (uint32_t i = 0; i < SUBS_LINKS_MAX; i++) {
+        struct link *l = &g->fleet->link[i];
+        bool successor = l->used && !l->guest && l->conn.state == PX_CONN_LIVE;
+        if (successor && (!on || has_guest(g, l->venue_index)))
+            link_withhold(l, on);
+    }
+}
+
 void guests_leave(struct guests *g)
 {
     net_remove(&g->sock);
     for (uint16_t i = 0; i < REARGUARD_LINKS_MAX; i++)
         see_off(g, i);
+    withhold(g, false);
     free(g->stream.data);
     g->stream = (struct relay_stream){0};
 }
@@ -122,7 +146,7 @@ static void ended(struct guests *g, const char *why)
     uint32_t left = 0;
     for (uint16_t i = 0; i < REARGUARD_LINKS_MAX; i++)
         left += g->link[i] != NULL;
-    bool relieved = g->sent_away || left == 0;
+    bool relieved = g->parting >= PARTING_TELL || left == 0;
     log_line(relieved ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, object,
              "the rear-guard %s: %" PRIu64 " messages relayed, %" PRIu64 " were too long%s", why,
              g->told.messages, g->told.too_long,
@@ -203,9 +227,8 @@ static bool relieved(const struct guests *g, int64_t now_ns)
 }
 
 /* The end is told by ending our side; what comes until its own end is still taken. */
-static void send_away(struct guests *g)
+static void send_away(const struct guests *g)
 {
-    g->sent_away = true;
     if (shutdown(g->sock.fd, SHUT_WR) < 0)
         log_debug(object, "the rear-guard cannot be told to end: %s", strerror(errno));
 }
@@ -222,8 +245,15 @@ void guests_tick(struct guests *g, int64_t now_ns)
         return;
     }
     bool knows = g->mark_ns != 0 && now_ns - g->mark_ns < BEHIND_NS;
-    if (!g->sent_away && knows && relieved(g, now_ns))
+    if (g->parting == 0 && !(knows && relieved(g, now_ns)))
+        return;
+    g->parting++;
+    if (g->parting == 1)
+        withhold(g, true);
+    else if (g->parting == PARTING_TELL)
         send_away(g);
+    else if (g->parting == PARTING_GO_ON)
+        withhold(g, false);
 }
 
 void guests_close(struct guests *g)

@@ -18,7 +18,7 @@ struct guests {
     struct link *link[REARGUARD_LINKS_MAX]; /* by the rear-guard's numbers; NULL: not here */
     int64_t mark_ns;                        /* up to when it has given all, 0 not known yet */
     uint32_t silent;                        /* ticks without a sign of it */
-    bool sent_away;
+    uint32_t parting;                       /* ticks since its end was decided, 0 not yet */
 };
 
 /* Listen to the rear-guard that an earlier self left; none: nothing. It belongs to *g from here on.

@@ -592,7 +592,7 @@ void link_tick(struct link *l, int64_t now_ns)
         record(l);
         return;
     }
-    if (l->paused)
+    if (l->paused && !l->withheld)
         link_resume(l);
     if (l->conn.state == PX_CONN_LIVE)
         deadline(l);

@@ -47,6 +47,7 @@ struct link {
     bool used;
     bool open_in_subs;
     bool paused;      /* unread until the large buffer is free */
+    bool withheld;    /* unread while a guest of its venue brings its last */
     bool planned_end; /* the venue has announced it, or it is as old as it may get */
     bool leaving;     /* a successor takes over, then it closes */
     bool guest;       /* a rear-guard's connection: its messages come from guests.c */
@@ -109,6 +110,8 @@ int link_host(struct link *l, uint32_t venue_index, uint32_t shard, uint32_t rou
 /* A message of such a connection, with VENUE_PADDING readable bytes behind it. px_writer_flush() is
  * the caller's. */
 void link_relayed(struct link *l, const char *text, size_t len, struct publish_time at);
+/* Leave what comes on this link in the socket, or go on. */
+void link_withhold(struct link *l, bool on);
 /* It has ended: what nobody else brings is stale; the place is free. */
 void link_see_off(struct link *l);
 

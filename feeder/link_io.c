@@ -170,7 +170,7 @@ void link_drop_io(struct link *l)
     if (l->tls_on)
         tls_free(&l->tls);
     l->tls_on = false;
-    l->paused = l->parted = false;
+    l->paused = l->parted = l->withheld = false;
     l->send_at = l->send_len = 0;
     l->drops++;
 }
@@ -276,8 +276,15 @@ static void pause_reading(struct link *l, bool pause)
     if (pause && !l->paused)
         px_writer_count(l->shared->writer, PX_C_large_waits, 1);
     if (pause != l->paused)
-        net_pause(&l->sock, pause);
+        net_pause(&l->sock, pause || l->withheld);
     l->paused = pause;
+}
+
+void link_withhold(struct link *l, bool on)
+{
+    if (on != l->withheld)
+        net_pause(&l->sock, on || l->paused);
+    l->withheld = on;
 }
 
 /* The end of a batch: its time is taken. */
@@ -490,7 +497,7 @@ static void on_readable(struct link *l)
         link_tunnel(l);
     else if (l->conn.state == PX_CONN_CONNECTING)
         on_connect(l);
-    else if (!l->paused)
+    else if (!l->paused && !l->withheld)
         read_some(l);
 }
 
@@ -535,6 +542,7 @@ void link_on_socket(void *owner, enum net_event event)
 
 void link_poll(struct link *l)
 {
-    if (!l->paused && l->conn.state >= PX_CONN_TLS && l->conn.state <= PX_CONN_CLOSING)
+    if (!l->paused && !l->withheld && l->conn.state >= PX_CONN_TLS &&
+        l->conn.state <= PX_CONN_CLOSING)
         read_some(l);
 }

@@ -193,6 +193,21 @@ static bool by_one(const struct publish *p, const struct symbol *s, uint32_t kin
     return true;
 }
 
+/* Trades without ids. Of two connections that overlap, what the second one brings of the time
+ * before the last of the first is known. */
+static enum taken take_unnumbered(struct publish *p, struct symbol *s, const struct venue_event *ev)
+{
+    uint32_t before = s->trade_conn1;
+    if (!by_one(p, s, PX_TRADE, &s->trade_conn1))
+        return superseded(p);
+    if (before != 0 && before != s->trade_conn1)
+        s->known_ns = s->trade_exch_ns;
+    if (ev->exch_ns != 0 && ev->exch_ns <= s->known_ns)
+        return duplicate(p);
+    s->trade_exch_ns = believed(p, ev->exch_ns);
+    return TAKEN;
+}
+
 static enum join_verdict joined(struct publish *p, struct symbol *s, const struct venue_event *ev)
 {
     const struct join_trade t = {.id = ev->venue_id,
@@ -223,7 +238,7 @@ static enum taken take_trade(struct publish *p, struct symbol *s, uint32_t slot,
     if (!of_space(p, s, ev))
         return superseded(p);
     if (ev->venue_id == 0)
-        return by_one(p, s, PX_TRADE, &s->trade_conn1) ? TAKEN : superseded(p);
+        return take_unnumbered(p, s, ev);
     uint64_t before = s->trade.last;
     if (joined(p, s, ev) == JOIN_LATER) {
         px_writer_count(p->writer, PX_C_ahead, 1);

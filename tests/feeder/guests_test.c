@@ -135,6 +135,36 @@ T_TEST(a_guest_that_leaves_when_another_is_there_makes_nothing_stale)
     teardown(&f);
 }
 
+/* A trade that the venue has not numbered, at this time of it. */
+static void unnumbered(struct fixture *f, int64_t at_ms)
+{
+    struct venue_event event = trade_of(f, 0);
+    event.exch_ns = 1700000000 * S + at_ms * MS;
+    event.consecutive = false;
+    give(f, &event);
+}
+
+T_TEST(trades_without_ids_are_a_guests_until_it_has_gone_and_none_comes_twice)
+{
+    struct fixture f;
+    begin(&f);
+    unnumbered(&f, 1);
+    open_link(&f, NEW, 0);
+    of(&f, NEW);
+    unnumbered(&f, 1);
+    of(&f, GUEST);
+    unnumbered(&f, 2);
+    unnumbered(&f, 3);
+    end(&f, GUEST);
+    of(&f, NEW);
+    for (int64_t ms = 2; ms <= 5; ms++) /* it was left unread meanwhile */
+        unnumbered(&f, ms);
+    T_STR(seen(&f), "lttttt");
+    T_EQ(counted(&f, PX_C_superseded), 1);
+    T_EQ(counted(&f, PX_C_duplicates), 2);
+    teardown(&f);
+}
+
 T_TEST(what_was_read_before_is_not_behind)
 {
     struct fixture f;
