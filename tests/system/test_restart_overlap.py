@@ -1,17 +1,23 @@
 """A restart under traffic: a rear-guard reads the old connections until the new ones carry all. Every
 trade is published once and in order, whoever ends when; nothing of it stays behind."""
+import asyncio
+import itertools
+import json
 import os
 import re
 import shutil
 import signal
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
+import websockets
 
 import px
 from connect_proxy import ConnectProxy
 from px import Bus, Sim, bus, certificates, run, wait_for  # noqa: F401
+from test_feeder import trade
 from test_overlap import SYMBOLS, check_row
 from test_venues import VENUES
 
@@ -446,3 +452,57 @@ def test_a_program_that_cannot_be_executed_anew_leaves_nobody(bus, tmp_path, sim
         asked.kill()
     wait_for(lambda: gone(pid), 5, "its end")
     assert run("feeder", "-b", bus.name, "--remove").returncode == 0
+
+
+# ---- what the venue sees ----
+
+class Market(threading.Thread):
+    """An exchange that is not ours: one row of trades for all of its connections, compressed."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.clients, self.closed = set(), []
+        self.port = None
+        self.start()
+
+    def run(self):
+        asyncio.run(self.trade())
+
+    async def serve(self, ws, *_):
+        try:
+            async for message in ws:
+                await ws.send(json.dumps({"result": None, "id": json.loads(message)["id"]}))
+                self.clients.add(ws)
+        except websockets.ConnectionClosedError:
+            pass
+        finally:
+            self.clients.discard(ws)
+            self.closed.append(ws.close_code)
+
+    async def trade(self):
+        server = await websockets.serve(self.serve, "127.0.0.1", 0, compression="deflate")
+        self.port = server.sockets[0].getsockname()[1]
+        for number in itertools.count(1):
+            for ws in list(self.clients):
+                try:
+                    await ws.send(trade(number))
+                except websockets.ConnectionClosed:
+                    self.clients.discard(ws)
+            await asyncio.sleep(0.001)
+
+
+def test_an_old_connection_inflates_on_and_ends_with_a_close_frame(bus, tmp_path):  # noqa: F811
+    market = Market()
+    wait_for(lambda: market.port, what="the server")
+    config = tmp_path / "feeder.ini"
+    config.write_text("[binance]\nsymbols = BTCUSDT\nkinds = trade\ndeflate = yes\n"
+                      f"endpoint = ws://127.0.0.1:{market.port}\n")
+    tail = bus.tail_process(all=True, wait=True, kinds="trade")
+    feeder = bus.feeder(config=config)
+    tail.wait_lines(lambda ticks: len(ticks) > 100, what="trades")
+    restart(bus)
+    wait_for(lambda: market.closed, what="the end of the old connection")
+    assert market.closed == [1000]
+    feeder.wait_err(ENDED)
+    go_on(tail, 100)
+    assert not named_gaps(tail.lines()) and bus.counter("relayed") > 100
