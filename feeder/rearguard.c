@@ -21,8 +21,9 @@
 
 #define MS INT64_C(1000000)
 
-/* What the new feeder has not taken yet. Pages that are not needed are never touched. */
-#define SPOOL_BYTES (4u * 1024 * 1024)
+/* What the new feeder has not taken yet: two seconds of 5,000 messages in each. What has no room
+ * stays in the sockets. Pages that are not needed are never touched. */
+#define SPOOL_BYTES (2u * 1024 * 1024)
 /* How often it is told up to when all has been given. */
 #define MARK_NS (50 * MS)
 /* Between two looks at a connection that waits for the one large buffer, or for room. */
@@ -244,12 +245,13 @@ static void turn(struct rear *r, struct pollfd *fds)
 {
     const unsigned char *at;
     int wait_ms = (int)(MARK_NS / MS);
+    bool room = relay_has_room(&r->spool);
     fds[0] = (struct pollfd){.fd = r->out, .events = POLLIN};
     if (r->spool.len > 0)
         fds[0].events |= POLLOUT;
     for (uint16_t i = 0; i < r->count; i++) {
         struct kept *k = &r->kept[i];
-        fds[i + 1] = (struct pollfd){.fd = k->gone ? -1 : k->link->sock.fd};
+        fds[i + 1] = (struct pollfd){.fd = k->gone || !room ? -1 : k->link->sock.fd};
         if (k->gone)
             continue;
         fds[i + 1].events = (short)(k->held ? 0 : POLLIN);
@@ -271,7 +273,8 @@ static void serve(struct rear *r, const struct pollfd *fds, int64_t now_ns)
             flush(k->link);
         if (k->held)
             pass_on(r, i);
-        if (!k->held && !k->gone && (fds[i + 1].revents & (POLLIN | POLLHUP | POLLERR)) != 0)
+        bool readable = (fds[i + 1].revents & (POLLIN | POLLHUP | POLLERR)) != 0;
+        if (readable && !k->held && !k->gone && relay_has_room(&r->spool))
             read_some(r, i);
         if (!k->gone)
             keepalive(k->link, now_ns);
@@ -314,7 +317,7 @@ static void end(struct rear *r)
     bool taken = true;
     for (uint16_t i = 0; i < r->count; i++)
         for (int n = 0; n < LAST_READS && !r->kept[i].gone && !r->kept[i].held; n++)
-            if (!read_some(r, i))
+            if (!relay_has_room(&r->spool) || !read_some(r, i))
                 break;
     r->mark_ns = 0;
     mark(r, now_mono_ns());

@@ -220,6 +220,14 @@ def test_each_family_brings_the_trades_that_a_feeder_without_a_restart_has(bus, 
 
 class Gate(ConnectProxy):
     """The way to the exchange; shut, it lets no new connection through and keeps those that are."""
+    copied = 0  # bytes, of both directions
+
+    async def _copy(self, reader, writer):
+        while data := await reader.read(65536):
+            self.copied += len(data)
+            writer.write(data)
+            await writer.drain()
+        writer.close()
 
     def shut(self):
         self.answer = 503
@@ -338,6 +346,24 @@ def test_an_old_connection_that_the_venue_ends_in_the_overlap_is_no_prices_more(
     reconnected(bus)
     go_on(tail)
     assert len(named_gaps(tail.lines())) == len(SYMBOLS)
+
+
+def test_a_feeder_that_stands_still_finds_all_that_came_meanwhile(bus, tmp_path, gate):  # noqa: F811
+    """More than the rear-guard holds: then the venue's sockets hold the rest."""
+    with Sim(rate=5000) as busy:
+        feeder, tail = start(bus, tmp_path, busy, proxy=gate.url, restart_overlap_s=60)
+        gate.shut()
+        restart(bus)
+        rear(feeder)
+        feeder.send(signal.SIGSTOP)
+        before = gate.copied
+        wait_for(lambda: gate.copied > before + (3 << 20), 45, "3 MiB of messages")
+        feeder.send(signal.SIGCONT)
+        gate.open()
+        feeder.wait_err("restart: the rear-guard has ended: [1-9]")
+        go_on(tail)
+        assert not named_gaps(tail.lines())
+        sequences_rise(tail)
 
 
 def test_a_rear_guard_ends_with_a_feeder_that_is_killed(overlap, bus):  # noqa: F811
