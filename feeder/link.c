@@ -115,7 +115,7 @@ static void record(struct link *l)
     struct conn *c = &l->conn;
     struct px_conn_info *i = &l->info;
     record_gate(l);
-    i->state = c->state;
+    i->state = l->guest ? (uint32_t)PX_CONN_CLOSING : c->state; /* it leaves, whatever else comes */
     i->owner_epoch = px_writer_epoch(l->shared->writer);
     i->since_mono_ns = c->since_ns;
     i->open_mono_ns = c->live_ns;

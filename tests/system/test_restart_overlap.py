@@ -288,7 +288,7 @@ def test_prices_flow_from_the_rear_guard_while_the_venue_takes_no_connection(ove
     go_on(tail)
     assert not gone(pid) and bus.counter("connects") == 1
     states = sorted(c["state"] for c in bus.stat()[1]["connections"])
-    assert len(states) == 2 and "live" in states
+    assert len(states) == 2 and "closing" in states and "live" not in states
     gate.open()
     feeder.wait_err("restart: the rear-guard has ended: [1-9]")
     go_on(tail)
