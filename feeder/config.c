@@ -23,6 +23,7 @@ static void defaults(struct config *c)
     c->memory_warn_mb_h = 1;
     c->memory_critical_mb_h = 50;
     c->restart_min_s = 600;
+    c->restart_overlap_s = 20;
     c->test_watch_scale = 1;
     c->max_message_kb = 16384;
     c->books = 1000;

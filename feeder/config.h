@@ -77,7 +77,8 @@ struct config {
     uint32_t memory_soft_mb, memory_hard_mb;
     uint32_t memory_warn_mb_h, memory_critical_mb_h; /* growth in MB an hour, 0 never */
     uint32_t restart_every;                          /* s: recycle so often, 0 never */
-    uint32_t restart_min_s; /* of its own accord never sooner after a start */
+    uint32_t restart_min_s;     /* of its own accord never sooner after a start */
+    uint32_t restart_overlap_s; /* a rear-guard reads on for so long at most, 0: there is none */
     uint32_t max_message_kb, receive_kb;
     uint32_t books, book_depth; /* local order books, and levels of each of their sides */
     uint32_t grace_ms;          /* from the last unsubscribe to the venue's */

@@ -46,6 +46,7 @@ const struct config_key config_bus_keys[] = {
     BUS("memory_critical_mb_h", KEY_UINT, memory_critical_mb_h, false, 0, 1u << 20, "MB"),
     BUS("restart_every", KEY_SPAN, restart_every, false, 0, 366 * DAY_S, "SPAN"),
     BUS("restart_min_s", KEY_UINT, restart_min_s, false, 0, DAY_S, "S"),
+    BUS("restart_overlap_s", KEY_UINT, restart_overlap_s, false, 0, 60, "S"),
     BUS("max_message_kb", KEY_UINT, max_message_kb, true, 64, 1u << 20, "KB"),
     BUS("receive_kb", KEY_UINT, receive_kb, true, 4, 65536, "KB"),
     BUS("books", KEY_UINT, books, true, 0, PXL_CAPACITY_MAX, "N"),

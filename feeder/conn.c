@@ -109,6 +109,13 @@ void conn_init(struct conn *c, const struct conn_config *config, const struct ba
     enter(c, PX_CONN_IDLE, now_ns);
 }
 
+void conn_take_over(struct conn *c, int64_t now_ns)
+{
+    enter(c, PX_CONN_LIVE, now_ns);
+    c->wanted = true;
+    c->live_ns = c->bytes_ns = now_ns;
+}
+
 static bool has_socket(uint32_t state)
 {
     return state >= PX_CONN_CONNECTING && state <= PX_CONN_CLOSING;

@@ -89,6 +89,9 @@ struct conn_input {
 void conn_init(struct conn *c, const struct conn_config *config, const struct backoff *backoff,
                int64_t now_ns);
 
+/* It is live already: somebody else has opened it. */
+void conn_take_over(struct conn *c, int64_t now_ns);
+
 /* Returns actions (enum conn_action). */
 uint32_t conn_step(struct conn *c, enum conn_event event, const struct conn_input *in,
                    int64_t now_ns);

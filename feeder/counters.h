@@ -21,6 +21,8 @@
     /* fleet.c */                                                                                  \
     X(links, "links", PX_LEVEL, "upstream connections in existence")                               \
     X(timers, "timers", PX_LEVEL, "timers that are armed")                                         \
+    /* guests.c */                                                                                 \
+    X(relayed, "messages", PX_COUNTER, "messages that a rear-guard read over a restart")           \
     /* publish.c */                                                                                \
     X(frames_bad, "frames", PX_COUNTER, "messages refused: not what the venue documents")          \
     X(frames_ignored, "frames", PX_COUNTER, "known messages that carry nothing for the bus")       \

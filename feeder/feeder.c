@@ -16,7 +16,8 @@
 #include "log.h"
 #include "notify.h"
 
-#define MS INT64_C(1000000)
+#define MS        INT64_C(1000000)
+#define SECOND_NS (1000 * MS)
 
 /* The one timer beside those of links: the heartbeat's, everything else happens at multiples. */
 #define TICK_NS       (50 * MS)
@@ -80,6 +81,7 @@ static void each_100ms(struct feeder *f, struct publish_time at)
     wants_tick(f->wants, at.mono_ns);
     fleet_tick(f->fleet, at.mono_ns);
     backfill_tick(f->backfill, at.mono_ns);
+    guests_tick(&f->guests, at.mono_ns);
     publish_judge(f->publish, at);
     px_writer_flush(f->writer);
     if (wants_revision(f->wants) != f->saved_revision) {
@@ -90,6 +92,10 @@ static void each_100ms(struct feeder *f, struct publish_time at)
     if (f->reload) {
         f->reload = false;
         feeder_reload(f);
+    }
+    if (f->restart && !guests_here(&f->guests)) {
+        f->restart = false;
+        feeder_end(f, FEEDER_RESTARTS);
     }
 }
 
@@ -115,8 +121,22 @@ static void on_tick(void *owner)
         control_tick(f->control, at.mono_ns);
     if (n % TICKS_SECOND == 0)
         each_second(f);
-    if (f->end != FEEDER_RUNS && (fleet_idle(f->fleet) || at.mono_ns >= f->end_by_ns))
-        net_stop(f->net);
+    bool leaving = f->end != FEEDER_RUNS && !f->overlaps;
+    if (!leaving || (!fleet_idle(f->fleet) && at.mono_ns < f->end_by_ns))
+        return;
+    f->left = true;
+    net_stop(f->net);
+}
+
+/* Close frames to the venues; the loop goes on until they are answered. */
+static void take_leave(struct feeder *f)
+{
+    f->overlaps = false;
+    f->end_by_ns =
+        now_mono_ns() + (f->end == FEEDER_RESTARTS ? FAREWELL_RESTART_NS : FAREWELL_STOP_NS);
+    guests_leave(&f->guests);
+    fleet_close(f->fleet);
+    net_timer_set(&f->timer, TICK_END_NS);
 }
 
 void feeder_end(struct feeder *f, enum feeder_end how)
@@ -127,10 +147,10 @@ void feeder_end(struct feeder *f, enum feeder_end how)
     log_info(f->config.bus, how == FEEDER_RESTARTS ? "restarting" : "ending");
     notify_send(how == FEEDER_RESTARTS ? "STATUS=restarting" : "STOPPING=1");
     f->end = how;
-    f->end_by_ns =
-        now_mono_ns() + (how == FEEDER_RESTARTS ? FAREWELL_RESTART_NS : FAREWELL_STOP_NS);
-    fleet_close(f->fleet);
-    net_timer_set(&f->timer, TICK_END_NS);
+    if (how == FEEDER_RESTARTS && f->overlaps)
+        net_stop(f->net);
+    else
+        take_leave(f);
 }
 
 void feeder_reload(struct feeder *f)
@@ -321,10 +341,35 @@ int feeder_open(struct feeder *f)
     wants_apply(f->wants, &f->config, now_mono_ns());
     f->saved_revision = wants_revision(f->wants);
     fleet_pump(f->fleet, now_mono_ns());
+    const struct rearguard rear = restart_inherited_rearguard();
+    int rc = guests_open(&f->guests, f->fleet, &rear);
+    if (rc < 0)
+        return fail(f->config.bus, rc, "cannot listen to the rear-guard");
     net_timer_init(f->net, &f->timer, on_tick, f);
     net_timer_set(&f->timer, TICK_NS);
     upkeep_start(f);
     return 0;
+}
+
+static void run(struct feeder *f)
+{
+    net_run(f->net, f->config.busy_poll ? fleet_poll : NULL, f->fleet);
+}
+
+/* Between two turns of the loop, so that nothing of a connection is under way in it. */
+static bool leave_rearguard(struct feeder *f)
+{
+    int rc = rearguard_leave(&f->rear, f->fleet, f->config.restart_overlap_s * SECOND_NS);
+    if (rc == 0)
+        log_info(f->config.bus, "rear-guard %d reads %u connections meanwhile", (int)f->rear.pid,
+                 rearguard_links(f->fleet));
+    else
+        log_line(rc == -ENOENT ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, f->config.bus,
+                 "no overlap: %s",
+                 rc == -ENOENT   ? "no connection is live"
+                 : rc == -EMFILE ? "there are too many connections"
+                                 : strerror(-rc));
+    return rc == 0;
 }
 
 enum feeder_end feeder_run(struct feeder *f)
@@ -337,7 +382,13 @@ enum feeder_end feeder_run(struct feeder *f)
             log_warning("cpu", "cannot stay on cpu %d: %s", f->config.cpu, strerror(errno));
     }
     notify_send("READY=1");
-    net_run(f->net, f->config.busy_poll ? fleet_poll : NULL, f->fleet);
+    run(f);
+    if (f->end == FEEDER_RESTARTS && f->overlaps && leave_rearguard(f))
+        return f->end;
+    if (f->end != FEEDER_RUNS && !f->left) {
+        take_leave(f);
+        run(f);
+    }
     return f->end != FEEDER_RUNS ? f->end : FEEDER_FAILS;
 }
 
@@ -347,6 +398,7 @@ void feeder_close(struct feeder *f, bool keep)
         state_save(f->state, next_saved, f);
     sessions_close(f);
     backfill_free(f->backfill);
+    guests_close(&f->guests);
     if (f->fleet != NULL)
         fleet_free(f->fleet);
     free(f->fleet);

@@ -8,6 +8,7 @@
 #include "config.h"
 #include "control.h"
 #include "fleet.h"
+#include "guests.h"
 #include "memwatch.h"
 #include "net.h"
 #include "pages.h"
@@ -49,6 +50,8 @@ struct feeder {
     struct publish *publish;
     struct fleet *fleet;
     struct backfill *backfill;
+    struct guests guests;  /* connections of before a restart */
+    struct rearguard rear; /* that is left behind by one */
     struct state *state;
     struct gate *gate;
     struct memwatch memwatch;
@@ -68,6 +71,9 @@ struct feeder {
     enum feeder_end end;
     bool made;     /* the segment is new and nothing was fed yet: a failed start removes it */
     bool reload;   /* asked for */
+    bool overlaps; /* the restart that ends this: a rear-guard keeps the connections meanwhile */
+    bool left;     /* the farewell to the venues is over */
+    bool restart;  /* asked for, and waits until the overlap of the last one is over */
     bool nameless; /* the segment's name was removed, and that was said */
 };
 
@@ -77,7 +83,8 @@ int feeder_open(struct feeder *f);
 enum feeder_end feeder_run(struct feeder *f);
 /* The one teardown. With `keep` the segment stays as it is, for the feeder that follows by exec. */
 void feeder_close(struct feeder *f, bool keep);
-/* Begin to end: farewell to the venues, then the loop stops. */
+/* Begin to end: farewell to the venues, then the loop stops. A restart that `overlaps` goes without
+ * a farewell, if a rear-guard can be left. */
 void feeder_end(struct feeder *f, enum feeder_end how);
 /* Apply the configuration anew. */
 void feeder_reload(struct feeder *f);
@@ -90,8 +97,9 @@ void upkeep_close(struct feeder *f);
 /* The configuration's limits hold from now on. */
 void upkeep_limits(struct feeder *f);
 /* Restart if the configuration, which the new process reads anew, is good: one with an error would
- * end the feed. Errors: negative errno with one sentence in text. */
-int feeder_restart(struct feeder *f, char *text, size_t cap);
+ * end the feed. With `overlap` its connections are read on meanwhile, if they can be; it waits then
+ * for the end of the last such overlap. Errors: negative errno with one sentence in text. */
+int feeder_restart(struct feeder *f, bool overlap, char *text, size_t cap);
 
 /* sessions.c: the control socket on the loop. Errors: negative errno, said. */
 int sessions_open(struct feeder *f);
@@ -99,11 +107,13 @@ void sessions_close(struct feeder *f);
 
 /* restart.c: the lock's descriptor that an earlier self left, or -1. */
 int restart_inherited_lock(void);
+/* The rear-guard that it left, if it did. */
+struct rearguard restart_inherited_rearguard(void);
 /* Remember where this program came from; first thing in main. */
 void restart_remember(char **argv);
 /* Become a new feeder: same path, arguments, environment, pid. Returns only if that fails: negative
  * errno. */
-int restart_exec(int lock_fd, const struct demo *demo);
+int restart_exec(int lock_fd, const struct rearguard *rear, const struct demo *demo);
 
 /* demo.c: start a simulated exchange for one venue of each family (or find those that an earlier
  * self started) and point the configuration at them. Errors: negative errno, said. */

@@ -95,33 +95,51 @@ static void open_missing(struct fleet *f, uint32_t venue, uint32_t shard, uint32
     if (!wanted(f, venue, shard, route) ||
         staying(f, venue, shard, route) >= f->shared.config->venue[venue].redundancy)
         return;
-    for (uint32_t i = 0; i < SUBS_LINKS_MAX; i++) {
-        struct link *l = &f->link[i];
-        if (l->used)
-            continue;
-        lend_deflate(f, l, venue);
-        if (link_open(l, venue, shard, route) < 0)
-            return_deflate(f, l);
+    struct link *l = fleet_place(f);
+    if (l == NULL)
         return;
-    }
+    lend_deflate(f, l, venue);
+    if (link_open(l, venue, shard, route) < 0)
+        return_deflate(f, l);
 }
 
 /* Whoever takes over has been live for so long before the one that leaves is closed: time for both
  * to bring the same, so that what is told of either end of the overlap is seen to be whole. */
 #define OVERLAP_NS INT64_C(2000000000)
 
+static bool carried(const struct fleet *f, uint32_t venue, uint32_t shard, uint32_t route,
+                    int64_t now_ns)
+{
+    for (uint32_t i = 0; i < SUBS_LINKS_MAX; i++)
+        if (carries(&f->link[i], venue, shard, route) && !f->link[i].leaving &&
+            link_steady(&f->link[i], now_ns, OVERLAP_NS))
+            return true;
+    return false;
+}
+
 /* A link that leaves is done when another has taken over, and when it is lost before that. */
 static bool relieved(const struct fleet *f, const struct link *l, int64_t now_ns)
 {
     if (!l->leaving)
         return false;
-    if (l->conn.state != PX_CONN_LIVE)
-        return true;
+    return l->conn.state != PX_CONN_LIVE || carried(f, l->venue_index, l->shard, l->route, now_ns);
+}
+
+bool fleet_relieves(const struct fleet *f, uint32_t venue, int64_t now_ns)
+{
+    for (uint32_t s = 0; s < subs_shards(f->shared.subs, venue); s++)
+        for (uint32_t r = 0; r < subs_routes(f->shared.subs, venue); r++)
+            if (wanted(f, venue, s, r) && !carried(f, venue, s, r, now_ns))
+                return false;
+    return true;
+}
+
+struct link *fleet_place(struct fleet *f)
+{
     for (uint32_t i = 0; i < SUBS_LINKS_MAX; i++)
-        if (carries(&f->link[i], l->venue_index, l->shard, l->route) && !f->link[i].leaving &&
-            link_steady(&f->link[i], now_ns, OVERLAP_NS))
-            return true;
-    return false;
+        if (!f->link[i].used)
+            return &f->link[i];
+    return NULL;
 }
 
 static bool somebody_leaves(const struct fleet *f, const struct link *l)
@@ -148,6 +166,8 @@ static void plan_ends(struct fleet *f, int64_t now_ns)
 
 static void reconcile(struct fleet *f, struct link *l, int64_t now_ns)
 {
+    if (l->guest)
+        return; /* when it goes is for guests.c to say */
     bool want = wanted(f, l->venue_index, l->shard, l->route) && !relieved(f, l, now_ns);
     if (want != l->conn.wanted)
         link_want(l, want);

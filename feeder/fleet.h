@@ -27,6 +27,11 @@ void fleet_pump(struct fleet *f, int64_t now_ns);
 void fleet_forget(void *fleet, const struct sub *e);
 /* Ten times a second. */
 void fleet_tick(struct fleet *f, int64_t now_ns);
+/* A free place for a guest (guests.h), NULL: there is none. */
+struct link *fleet_place(struct fleet *f);
+/* All that is wanted of a venue has been carried for a while by connections that stay: those that
+ * leave may go. */
+bool fleet_relieves(const struct fleet *f, uint32_t venue, int64_t now_ns);
 /* Close frames to all. It is done when fleet_idle() says so. */
 void fleet_close(struct fleet *f);
 bool fleet_idle(const struct fleet *f);

@@ -115,7 +115,7 @@ static void record(struct link *l)
     struct conn *c = &l->conn;
     struct px_conn_info *i = &l->info;
     record_gate(l);
-    i->state = c->state;
+    i->state = l->guest ? (uint32_t)PX_CONN_CLOSING : c->state; /* it leaves, whatever else comes */
     i->owner_epoch = px_writer_epoch(l->shared->writer);
     i->since_mono_ns = c->since_ns;
     i->open_mono_ns = c->live_ns;
@@ -437,17 +437,18 @@ static void on_control(void *user, const struct venue_event *event)
     l->answered = true;
 }
 
-int link_open(struct link *l, uint32_t venue_index, uint32_t shard, uint32_t route)
+/* What a connection is before it is one. */
+static int prepare(struct link *l, uint32_t venue_index, uint32_t shard, uint32_t route, uint32_t n)
 {
     const struct config *config = l->shared->config;
     l->venue = venue_table[venue_index];
     l->venue_index = venue_index;
     l->shard = shard;
     l->route = route;
-    l->planned_end = l->leaving = false;
+    l->planned_end = l->leaving = l->guest = false;
     memset(&l->info, 0, sizeof l->info);
     config_endpoint(config, l->venue, &l->limits);
-    if (link_set_endpoint(l, l->shared->worked[venue_index]) < 0)
+    if (link_set_endpoint(l, n) < 0)
         return -EINVAL;
     snprintf(l->info.venue, sizeof l->info.venue, "%s", l->venue->name);
     const struct config_venue *v = config_venue_of(config, l->venue);
@@ -467,14 +468,46 @@ int link_open(struct link *l, uint32_t venue_index, uint32_t shard, uint32_t rou
                                         .life = l->source.life,
                                         .control = on_control,
                                         .user = l};
+    return 0;
+}
+
+int link_open(struct link *l, uint32_t venue_index, uint32_t shard, uint32_t route)
+{
+    int rc = prepare(l, venue_index, shard, route, l->shared->worked[venue_index]);
+    if (rc < 0)
+        return rc;
     l->used = true;
     attempt(l, CONN_WANTED);
     return 0;
 }
 
+int link_host(struct link *l, uint32_t venue_index, uint32_t shard, uint32_t route, uint32_t n)
+{
+    int rc = prepare(l, venue_index, shard, route, n);
+    if (rc < 0)
+        return rc;
+    l->used = l->guest = l->leaving = l->planned_end = true;
+    l->source.relayed = true;
+    l->source.life++;
+    conn_take_over(&l->conn, now_mono_ns());
+    subs_guest(l->shared->subs, l->index, venue_index, route);
+    snprintf(l->info.reason, sizeof l->info.reason, "kept by a rear-guard over the restart");
+    record(l);
+    return 0;
+}
+
+void link_see_off(struct link *l)
+{
+    subs_link_close(l->shared->subs, l->index, now_mono_ns());
+    lost(l);
+    link_release(l);
+}
+
 void link_want(struct link *l, bool want)
 {
-    if (want)
+    if (l->guest)
+        link_see_off(l);
+    else if (want)
         attempt(l, CONN_WANTED);
     else
         link_step(l, CONN_UNWANTED, NULL);
@@ -555,7 +588,11 @@ static void keepalive(struct link *l, int64_t now_ns)
 
 void link_tick(struct link *l, int64_t now_ns)
 {
-    if (l->paused)
+    if (l->guest) {
+        record(l);
+        return;
+    }
+    if (l->paused && !l->withheld)
         link_resume(l);
     if (l->conn.state == PX_CONN_LIVE)
         deadline(l);

@@ -47,8 +47,10 @@ struct link {
     bool used;
     bool open_in_subs;
     bool paused;      /* unread until the large buffer is free */
+    bool withheld;    /* unread while a guest of its venue brings its last */
     bool planned_end; /* the venue has announced it, or it is as old as it may get */
     bool leaving;     /* a successor takes over, then it closes */
+    bool guest;       /* a rear-guard's connection: its messages come from guests.c */
     bool limits;      /* the endpoint is the venue's own, or is to be treated so */
     bool parted;      /* our close frame went out */
     bool answered;    /* the venue spoke of subscriptions in this batch */
@@ -102,6 +104,17 @@ struct plan_link link_plan(const struct config *config);
  * endpoint (said).
  */
 int link_open(struct link *l, uint32_t venue_index, uint32_t shard, uint32_t route);
+/* Take it into use for a connection that a rear-guard keeps, at the n-th endpoint of its venue:
+ * live, leaving, and without a socket. Errors: -EINVAL the endpoint (said). */
+int link_host(struct link *l, uint32_t venue_index, uint32_t shard, uint32_t route, uint32_t n);
+/* A message of such a connection, with VENUE_PADDING readable bytes behind it. px_writer_flush() is
+ * the caller's. */
+void link_relayed(struct link *l, const char *text, size_t len, struct publish_time at);
+/* Leave what comes on this link in the socket, or go on. */
+void link_withhold(struct link *l, bool on);
+/* It has ended: what nobody else brings is stale; the place is free. */
+void link_see_off(struct link *l);
+
 /* Live for so long without an end in sight: it carries its shard by itself. */
 bool link_steady(const struct link *l, int64_t now_ns, int64_t for_ns);
 /* A successor is to take over: the venue has announced the end of this connection, or it has come

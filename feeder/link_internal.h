@@ -44,6 +44,11 @@ void link_start_upgrade(struct link *l);
 /* Payload as one text message. False: no room, or the connection failed. */
 bool link_send_text(struct link *l, const char *text, size_t len);
 void link_send_close(struct link *l, uint16_t code, const char *reason);
+/* Where bytes of ours are written: plain ones, or those that TLS is to encrypt. */
+unsigned char *link_send_room(struct link *l, size_t *room);
+/* Bytes that wait for the socket, and how many of them it took. */
+size_t link_waiting(struct link *l, const unsigned char **at);
+void link_sent(struct link *l, size_t n);
 /* Put what waits on the socket. False: the connection failed. */
 bool link_flush(struct link *l);
 /* Go on with a message that waited for the large buffer. */

@@ -15,8 +15,7 @@
 /* Close code of a policy violation (RFC 6455 7.4.1). */
 #define CLOSE_POLICY 1008
 
-/* Bytes of ours on their way: plain ones, or what TLS made of them. */
-static unsigned char *send_room(struct link *l, size_t *room)
+unsigned char *link_send_room(struct link *l, size_t *room)
 {
     if (l->send_at > 0 && l->send_at == l->send_len)
         l->send_at = l->send_len = 0;
@@ -29,8 +28,7 @@ static unsigned char *send_room(struct link *l, size_t *room)
     return l->send + l->send_len;
 }
 
-/* Bytes that wait for the socket. */
-static size_t waiting(struct link *l, const unsigned char **at)
+size_t link_waiting(struct link *l, const unsigned char **at)
 {
     if (l->tls_on)
         return tls_pending_out(&l->tls, at);
@@ -38,7 +36,7 @@ static size_t waiting(struct link *l, const unsigned char **at)
     return l->send_len - l->send_at;
 }
 
-static void sent(struct link *l, size_t n)
+void link_sent(struct link *l, size_t n)
 {
     if (l->tls_on)
         tls_out_consumed(&l->tls, n);
@@ -50,10 +48,10 @@ bool link_flush(struct link *l)
 {
     const unsigned char *at;
     size_t len;
-    while ((len = waiting(l, &at)) > 0) {
+    while ((len = link_waiting(l, &at)) > 0) {
         ssize_t n = send(l->sock.fd, at, len, MSG_NOSIGNAL);
         if (n > 0) {
-            sent(l, (size_t)n);
+            link_sent(l, (size_t)n);
             continue;
         }
         if (n < 0 && errno == EINTR)
@@ -64,7 +62,7 @@ bool link_flush(struct link *l)
         }
         /* The peer has gone. Reading finds its end, behind the last that it said. */
         if (n < 0 && (errno == EPIPE || errno == ECONNRESET)) {
-            sent(l, len);
+            link_sent(l, len);
             continue;
         }
         link_fail(l, CONN_FAILED, REACHED, "cannot send: %s", strerror(errno));
@@ -73,8 +71,8 @@ bool link_flush(struct link *l)
     return true;
 }
 
-/* n bytes were written to send_room(): they are on their way. With TLS that room is only where they
- * are made. */
+/* n bytes were written to link_send_room(): they are on their way. With TLS that room is only where
+ * they are made. */
 static bool commit(struct link *l, size_t n)
 {
     if (!l->tls_on) {
@@ -97,7 +95,7 @@ static bool commit(struct link *l, size_t n)
 bool link_send_text(struct link *l, const char *text, size_t len)
 {
     size_t room;
-    unsigned char *at = send_room(l, &room);
+    unsigned char *at = link_send_room(l, &room);
     ssize_t n = ws_write(&l->ws, WS_OP_TEXT, text, len, at, room);
     return n > 0 && commit(l, (size_t)n);
 }
@@ -105,7 +103,7 @@ bool link_send_text(struct link *l, const char *text, size_t len)
 void link_send_close(struct link *l, uint16_t code, const char *reason)
 {
     size_t room;
-    unsigned char *at = send_room(l, &room);
+    unsigned char *at = link_send_room(l, &room);
     ssize_t n = ws_close(&l->ws, code, reason, at, room);
     if (n > 0 && !commit(l, (size_t)n))
         return;
@@ -116,7 +114,7 @@ void link_send_close(struct link *l, uint16_t code, const char *reason)
 static bool send_owed(struct link *l)
 {
     size_t room;
-    unsigned char *at = send_room(l, &room);
+    unsigned char *at = link_send_room(l, &room);
     ssize_t n = ws_owed(&l->ws, at, room);
     bool pong = n > 0 && at[0] == (0x80 | WS_OP_PONG); /* one for all pings so far; it goes first */
     if (n > 0 && !commit(l, (size_t)n))
@@ -138,7 +136,7 @@ void link_start_upgrade(struct link *l)
                                .max_message = shared->large.cap};
     struct ws_target target = {.host = l->url.authority, .path = l->url.path};
     size_t room;
-    unsigned char *at = send_room(l, &room);
+    unsigned char *at = link_send_room(l, &room);
     ssize_t n = ws_init(&l->ws, &config);
     if (n == 0)
         n = ws_request(&l->ws, &target, (char *)at, room);
@@ -172,7 +170,7 @@ void link_drop_io(struct link *l)
     if (l->tls_on)
         tls_free(&l->tls);
     l->tls_on = false;
-    l->paused = l->parted = false;
+    l->paused = l->parted = l->withheld = false;
     l->send_at = l->send_len = 0;
     l->drops++;
 }
@@ -278,15 +276,21 @@ static void pause_reading(struct link *l, bool pause)
     if (pause && !l->paused)
         px_writer_count(l->shared->writer, PX_C_large_waits, 1);
     if (pause != l->paused)
-        net_pause(&l->sock, pause);
+        net_pause(&l->sock, pause || l->withheld);
     l->paused = pause;
 }
 
-/* The end of a batch: readers see it, and its time is taken. */
-static void finish(struct link *l, struct publish_time at, const struct batch *b)
+void link_withhold(struct link *l, bool on)
+{
+    if (on != l->withheld)
+        net_pause(&l->sock, on || l->paused);
+    l->withheld = on;
+}
+
+/* The end of a batch: its time is taken. */
+static void account(struct link *l, struct publish_time at, const struct batch *b)
 {
     struct link_shared *shared = l->shared;
-    px_writer_flush(shared->writer);
     if (b->frames == 0)
         return;
     px_writer_latency(shared->writer, l->index, now_mono_ns() - at.mono_ns, b->frames);
@@ -294,6 +298,15 @@ static void finish(struct link *l, struct publish_time at, const struct batch *b
     l->info.messages += b->frames;
     if (b->events > 0)
         l->info.message_mono_ns = at.mono_ns;
+}
+
+void link_relayed(struct link *l, const char *text, size_t len, struct publish_time at)
+{
+    struct link_shared *shared = l->shared;
+    struct batch b = {.frames = 1};
+    l->info.bytes_mono_ns = at.mono_ns;
+    b.events = publish_frame(shared->publish, &l->source, shared->json, text, len, at);
+    account(l, at, &b);
 }
 
 static void drain(struct link *l, struct publish_time at)
@@ -308,7 +321,8 @@ static void drain(struct link *l, struct publish_time at)
             break;
         take(l, &ev, at, &batch);
     }
-    finish(l, at, &batch);
+    px_writer_flush(l->shared->writer);
+    account(l, at, &batch);
     if (l->drops != drops)
         return;
     pause_reading(l, type == WS_BLOCKED);
@@ -483,7 +497,7 @@ static void on_readable(struct link *l)
         link_tunnel(l);
     else if (l->conn.state == PX_CONN_CONNECTING)
         on_connect(l);
-    else if (!l->paused)
+    else if (!l->paused && !l->withheld)
         read_some(l);
 }
 
@@ -528,6 +542,7 @@ void link_on_socket(void *owner, enum net_event event)
 
 void link_poll(struct link *l)
 {
-    if (!l->paused && l->conn.state >= PX_CONN_TLS && l->conn.state <= PX_CONN_CLOSING)
+    if (!l->paused && !l->withheld && l->conn.state >= PX_CONN_TLS &&
+        l->conn.state <= PX_CONN_CLOSING)
         read_some(l);
 }

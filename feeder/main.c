@@ -120,7 +120,8 @@ static int feed(struct feeder *f)
     if (c->log_level == LOG_LEVEL_DEBUG)
         memwatch_rest();
     if (end == FEEDER_RESTARTS) {
-        restart_exec(px_writer_lock_fd(f->writer), &f->demo);
+        restart_exec(px_writer_lock_fd(f->writer), &f->rear, &f->demo);
+        rearguard_kill(&f->rear);
         px_writer_close(f->writer);
         end = FEEDER_FAILS;
     }

@@ -176,7 +176,8 @@ static enum order_place place_trade(struct publish *p, struct symbol *s,
     bool known = s->trade.last != 0 && ev->venue_id <= s->trade.last;
     if (known && (ev->flags & PX_FLAG_REPLAY) != 0)
         return ORDER_OLDER;
-    if (known && believed(p, ev->exch_ns) > s->trade_exch_ns + ANEW_TRADE_NS) {
+    bool lower = known && ev->venue_id != s->trade.last; /* the same id is the same trade */
+    if (lower && believed(p, ev->exch_ns) > s->trade_exch_ns + ANEW_TRADE_NS) {
         order_take(&s->trade, ev->venue_id);
         return ORDER_ANEW;
     }
@@ -193,6 +194,21 @@ static bool by_one(const struct publish *p, const struct symbol *s, uint32_t kin
     return true;
 }
 
+/* Trades without ids. Of two connections that overlap, what the second one brings of the time
+ * before the last of the first is known. */
+static enum taken take_unnumbered(struct publish *p, struct symbol *s, const struct venue_event *ev)
+{
+    uint32_t before = s->trade_conn1;
+    if (!by_one(p, s, PX_TRADE, &s->trade_conn1))
+        return superseded(p);
+    if (before != 0 && before != s->trade_conn1)
+        s->known_ns = s->trade_exch_ns;
+    if (ev->exch_ns != 0 && ev->exch_ns <= s->known_ns)
+        return duplicate(p);
+    s->trade_exch_ns = believed(p, ev->exch_ns);
+    return TAKEN;
+}
+
 static enum join_verdict joined(struct publish *p, struct symbol *s, const struct venue_event *ev)
 {
     const struct join_trade t = {.id = ev->venue_id,
@@ -207,8 +223,9 @@ static enum join_verdict joined(struct publish *p, struct symbol *s, const struc
 static enum taken second(struct publish *p, struct symbol *s, const struct venue_event *ev)
 {
     if (ev->venue_id == s->trade.last && s->trade_conn1 != p->from->conn + 1) {
+        int64_t behind_ns = p->at.mono_ns - s->trade_mono_ns;
         p->from->seconds++;
-        p->from->behind_ns += (uint64_t)(p->at.mono_ns - s->trade_mono_ns);
+        p->from->behind_ns += behind_ns > 0 ? (uint64_t)behind_ns : 0; /* relayed: read before */
     }
     return duplicate(p);
 }
@@ -222,7 +239,7 @@ static enum taken take_trade(struct publish *p, struct symbol *s, uint32_t slot,
     if (!of_space(p, s, ev))
         return superseded(p);
     if (ev->venue_id == 0)
-        return by_one(p, s, PX_TRADE, &s->trade_conn1) ? TAKEN : superseded(p);
+        return take_unnumbered(p, s, ev);
     uint64_t before = s->trade.last;
     if (joined(p, s, ev) == JOIN_LATER) {
         px_writer_count(p->writer, PX_C_ahead, 1);
@@ -433,6 +450,15 @@ static void on_folded(void *user, const struct venue_event *ev)
     }
 }
 
+/* Of a connection whose beginning is not known: changes of books and values have nothing to build
+ * on, numbers of messages nothing to follow, and answers are to what somebody else has asked. */
+static void on_relayed(struct publish *p, const struct venue_event *ev)
+{
+    bool values = ev->type == VENUE_QUOTE || ev->type == VENUE_TICKER;
+    if (ev->type == VENUE_TRADE || ev->type == VENUE_BAD || (values && ev->unchanged == 0))
+        on_folded(p, ev);
+}
+
 /* Most events are complete: only books, values of venues that leave some out, and numbers of
  * messages have something before them. */
 static void on_event(void *user, const struct venue_event *ev)
@@ -441,7 +467,9 @@ static void on_event(void *user, const struct venue_event *ev)
     const struct venue_sink sink = {.event = on_folded, .user = p};
     bool values = ev->type == VENUE_QUOTE || ev->type == VENUE_TICKER;
     bool before = ev->type == VENUE_BOOK || ev->type == VENUE_BAD || ev->type == VENUE_SEQUENCE;
-    if (before || (values && p->from->venue->partial))
+    if (p->from->relayed)
+        on_relayed(p, ev);
+    else if (before || (values && p->from->venue->partial))
         fold_event(p->fold, p->from->conn, p->from->venue, ev, &sink);
     else
         on_folded(p, ev);

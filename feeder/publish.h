@@ -16,6 +16,7 @@ struct publish_source {
     uint32_t venue_index;
     uint32_t conn; /* the link's record */
     uint32_t life; /* counts its connections: ids are compared across them with care */
+    bool relayed;  /* its beginning was another process's: only what is complete by itself counts */
     /* Acknowledgement, refusal, planned end, reply, what is to be asked for anew: the
      * link's affair. */
     void (*control)(void *user, const struct venue_event *event);

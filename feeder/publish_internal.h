@@ -36,6 +36,7 @@ struct symbol {
     int64_t mono_ns;
     int64_t rhythm_ns;
     int64_t trade_exch_ns;
+    int64_t known_ns;          /* trades without ids: up to this time of the venue they are known */
     uint64_t beat_id;          /* the last trade's, as the last heartbeat had it */
     struct order trade, quote; /* by the venue's ids */
     struct join join;          /* of trades over several connections */

@@ -57,7 +57,7 @@ static int on_command(void *user, uint16_t type, char *text, size_t cap)
     struct feeder *f = user;
     switch (type) {
     case PXC_RESTART:
-        return feeder_restart(f, text, cap);
+        return feeder_restart(f, true, text, cap);
     case PXC_SHUTDOWN:
         feeder_end(f, FEEDER_STOPS);
         return 0;

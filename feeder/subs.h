@@ -162,7 +162,8 @@ static inline uint32_t subs_kinds(const struct sub *e)
 {
     return subs_plain_kinds(e->wanted);
 }
-/* Was this link, which is open, asked for one of `kinds` (as readers name them) of an entry? */
+/* Was this link, which is open or a guest, asked for one of `kinds` (as readers name them) of an
+ * entry? */
 bool subs_carries(const struct subs *s, uint32_t link, const struct sub *e, uint32_t kinds);
 
 /* Open links but `except`, a bit each, that have been promised one of `kinds` (as readers name
@@ -188,7 +189,10 @@ void subs_streams(const struct subs *s, uint32_t link, uint32_t *wanted, uint32_
  * the shard that comes over this route is to be asked for. Errors: -EBUSY it is open; -ENOSPC
  * SUBS_LANES links carry this shard. */
 int subs_link_open(struct subs *s, uint32_t link, uint32_t venue, uint32_t shard, uint32_t route);
-/* It ended, whatever the reason. Not open: nothing. */
+/* `link` brings, unasked, whatever is wanted of this route of the venue, in whichever shard: it
+ * goes on from before this program started. It is not open: nothing is asked on it. */
+void subs_guest(struct subs *s, uint32_t link, uint32_t venue, uint32_t route);
+/* It ended, whatever the reason. Neither open nor a guest: nothing. */
 void subs_link_close(struct subs *s, uint32_t link, int64_t now_ns);
 
 /* Write the next message that is due on `link` into out. Returns its length; 0: nothing now, and

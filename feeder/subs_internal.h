@@ -22,6 +22,7 @@ struct subs_request {
 
 struct subs_link {
     bool open, due;
+    bool guest; /* not open, see subs_guest() */
     uint8_t venue, shard, lane;
     uint16_t kinds; /* of its route */
     uint32_t next_request, unanswered;

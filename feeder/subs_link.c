@@ -103,11 +103,22 @@ int subs_link_open(struct subs *s, uint32_t link, uint32_t venue, uint32_t shard
     return 0;
 }
 
+void subs_guest(struct subs *s, uint32_t link, uint32_t venue, uint32_t route)
+{
+    struct subs_link *l = &s->link[link];
+    memset(l, 0, sizeof(*l));
+    l->guest = true;
+    l->venue = (uint8_t)venue;
+    l->kinds = route_kinds(s->options.venue[venue].venue, route);
+}
+
 void subs_link_close(struct subs *s, uint32_t link, int64_t now_ns)
 {
     struct subs_link *l = subs_open_link(s, link);
     struct sub *e;
     (void)now_ns;
+    if (link < SUBS_LINKS_MAX)
+        s->link[link].guest = false;
     if (l == NULL)
         return;
     l->open = false;
@@ -125,9 +136,12 @@ void subs_link_close(struct subs *s, uint32_t link, int64_t now_ns)
 
 bool subs_carries(const struct subs *s, uint32_t link, const struct sub *e, uint32_t kinds)
 {
-    if (link >= SUBS_LINKS_MAX || !s->link[link].open)
+    if (link >= SUBS_LINKS_MAX)
         return false;
     const struct subs_link *l = &s->link[link];
+    if (!l->open)
+        return l->guest && l->venue == e->venue &&
+               (subs_plain_kinds(e->wanted & l->kinds) & kinds) != 0;
     uint32_t asked = subs_plain_kinds(e->lane[l->lane].asked);
     return l->venue == e->venue && l->shard == e->shard && (asked & kinds) != 0;
 }

@@ -57,7 +57,7 @@ static void clean(void *user)
     px_writer_count(f->writer, PX_C_slots_reclaimed, slots);
 }
 
-int feeder_restart(struct feeder *f, char *text, size_t cap)
+int feeder_restart(struct feeder *f, bool overlap, char *text, size_t cap)
 {
     struct config fresh;
     char kept[CONFIG_ERROR_MAX], error[CONFIG_ERROR_MAX] = "";
@@ -72,23 +72,30 @@ int feeder_restart(struct feeder *f, char *text, size_t cap)
         return rc;
     }
     config_free(&fresh);
-    feeder_end(f, FEEDER_RESTARTS);
+    f->overlaps = overlap && f->config.restart_overlap_s != 0;
+    f->restart = f->overlaps && guests_here(&f->guests);
+    if (f->restart)
+        log_info(f->config.bus, "the restart waits until the overlap of the last one is over");
+    else
+        feeder_end(f, FEEDER_RESTARTS);
     return 0;
 }
 
-/* A start is the last restart, or there was none: the time since then needs no memory of its own.
+/* Memory that is short is not to be had twice: a rear-guard would keep all of the old for a while.
+ *
+ * A start is the last restart, or there was none: the time since then needs no memory of its own.
  */
 static void recycle(struct feeder *f, int64_t now_ns)
 {
     char text[CONFIG_ERROR_MAX];
     int64_t up_ns = now_ns - f->opened_ns, every_ns = f->config.restart_every * SECOND_NS;
     bool over = memwatch_over(&f->memwatch), due = every_ns != 0 && up_ns >= every_ns;
-    if ((!over && !due) || f->end != FEEDER_RUNS || now_ns < f->recycle_ns ||
+    if ((!over && !due) || f->end != FEEDER_RUNS || f->restart || now_ns < f->recycle_ns ||
         up_ns < f->config.restart_min_s * SECOND_NS)
         return;
     log_warning(f->config.bus, "recycling: %s",
                 over ? "memory is above the hard limit" : "it is time");
-    if (feeder_restart(f, text, sizeof text) == 0)
+    if (feeder_restart(f, !over, text, sizeof text) == 0)
         px_writer_count(f->writer, PX_C_recycles, 1);
     else
         f->recycle_ns = now_ns + SECOND_NS * (f->config.restart_min_s + 60);

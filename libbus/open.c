@@ -426,11 +426,14 @@ int px_writer_open(px_writer **out, const struct px_writer_options *options,
     int rc = w->lock_fd < 0 ? w->lock_fd : open_segment(w, options, capacity, ring, report);
     if (rc == 0 && fstat(w->lock_fd, &st) == 0)
         w->lock_inode = st.st_ino;
-    if (rc < 0)
+    if (rc < 0) {
         writer_free(w);
-    else
-        *out = w;
-    return rc;
+        return rc;
+    }
+    /* One process writes: a child of it has no segment to write to. */
+    madvise(w->seg.base, w->seg.bytes, MADV_DONTFORK);
+    *out = w;
+    return 0;
 }
 
 void px_writer_close(px_writer *w)

@@ -89,6 +89,7 @@ T_TEST(defaults_are_those_of_the_manual)
     T_EQ(config.memory_critical_mb_h, 50);
     T_EQ(config.restart_every, 0);
     T_EQ(config.restart_min_s, 600);
+    T_EQ(config.restart_overlap_s, 20);
     T_EQ(config.symbol_count, 0);
     T_EQ(config.action, CONFIG_RUN);
     T_TRUE(config.venue[venue("binance")].allowed);

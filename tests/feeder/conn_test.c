@@ -390,3 +390,14 @@ T_TEST(reconnects_are_counted_from_the_second_life_on)
     reach(&c, PX_CONN_LIVE, 3 * S);
     T_EQ(c.reconnects, 1);
 }
+
+T_TEST(one_that_somebody_else_has_opened_is_live_and_no_attempt)
+{
+    struct conn c = make(true, 0);
+    conn_take_over(&c, 5 * S);
+    T_EQ(c.state, PX_CONN_LIVE);
+    T_TRUE(c.wanted);
+    T_EQ(c.live_ns, 5 * S);
+    T_EQ(c.attempts, 0);
+    T_EQ(c.lives, 0);
+}

@@ -190,6 +190,25 @@ T_TEST(ids_that_begin_anew_are_not_taken_for_duplicates)
     teardown(&f);
 }
 
+T_TEST(a_trade_that_a_replay_dates_back_is_the_same_when_another_connection_brings_it)
+{
+    struct fixture f;
+    setup(&f, "binance:BTCUSDT");
+    trade(&f, 100);
+    struct venue_event event = trade_of(&f, 101);
+    event.flags |= PX_FLAG_REPLAY;
+    event.exch_ns -= 3 * S;
+    f.from.conn = 1;
+    give(&f, &event);
+    f.from.conn = 0;
+    trade(&f, 101);
+    trade(&f, 102);
+    T_STR(seen(&f), "lttt");
+    T_EQ(counted(&f, PX_C_duplicates), 1);
+    T_EQ(counted(&f, PX_C_gaps), 0);
+    teardown(&f);
+}
+
 T_TEST(trades_go_on_after_one_with_a_time_in_the_future)
 {
     struct fixture f;

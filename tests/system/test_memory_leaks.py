@@ -35,6 +35,7 @@ def leak(bus, owner, soft_mb=0):  # noqa: F811
         assert 0.8 * grown < forecast < 1.2 * grown, (grown, forecast, memory)
         feeder.wait_err("recycling: memory is above the hard limit")
         feeder.wait_err("epoch 2, adopted segment")
+        assert "rear-guard" not in feeder.err()  # memory that is short is not to be had twice
         assert len(re.findall("memory: grows", feeder.err())) <= 2  # once a change, not once a verdict
         wait_for(lambda: bus.stat()[1]["memory"]["rss_bytes"] < HARD_MB << 20, what="less memory")
 

@@ -62,8 +62,9 @@ static void count_connections(px_bus *bus, const struct px_bus_info *info,
     struct px_conn_info conn;
     p->connections = p->connections_live = 0;
     for (uint32_t i = 0; i < info->conns; i++) {
-        if (px_bus_conn_at(bus, i, &conn, NULL) < 0 || conn.owner_epoch != info->epoch)
-            continue;
+        if (px_bus_conn_at(bus, i, &conn, NULL) < 0 || conn.owner_epoch != info->epoch ||
+            conn.state == PX_CONN_CLOSING)
+            continue; /* those of before are kept until the new ones carry all */
         p->connections++;
         p->connections_live += conn.state == PX_CONN_LIVE;
     }

@@ -229,7 +229,7 @@ static void print_text(const struct restart *r)
     if (isnan(blackout))
         printf("blackout    not known: no price had come before\n");
     else
-        printf("blackout    %.1f ms from the last price received before to the first after\n",
+        printf("blackout    %.1f ms from the last price before to the first that was there after\n",
                blackout);
     print_loss(m);
     printf("symbols     %u of %u that were live have a new price\n", m->refreshed, m->had_price);

@@ -14,6 +14,15 @@
 
 enum { HAD_PRICE = 1, REFRESHED = 2 };
 
+/* A reader has a price when it is on the bus, which over a restart may be long after it was
+ * received. */
+static int64_t utc_now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
 static void note_state(struct measure *m, px_id id, uint8_t state)
 {
     if (id >= m->state_count || m->state[id] >= state)
@@ -87,7 +96,7 @@ static void take(struct measure *m, const struct px_tick *tick)
         note_state(m, tick->id, HAD_PRICE);
     } else {
         if (m->first_ns == 0)
-            m->first_ns = tick->recv_ns;
+            m->first_ns = utc_now_ns();
         note_state(m, tick->id, REFRESHED);
     }
 }

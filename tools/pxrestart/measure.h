@@ -10,11 +10,12 @@
 struct measure {
     px_bus *bus; /* attached with options.all */
     struct px_bus_info before, after;
-    int restarted;                 /* `after` is of a later epoch */
-    uint32_t subscribed;           /* symbols that somebody wanted before */
-    int64_t last_ns, first_ns;     /* receive times: the last before, the first after; 0 none */
-    uint64_t gaps, gap_ticks;      /* STATUS gap of the new epoch, and the ids that they miss */
-    uint64_t skipped;              /* that we ourselves were too slow for */
+    int restarted;             /* `after` is of a later epoch */
+    uint32_t subscribed;       /* symbols that somebody wanted before */
+    int64_t last_ns, first_ns; /* when the last price before was received, and when the first after
+                                  was there to be read; 0 none */
+    uint64_t gaps, gap_ticks;  /* STATUS gap of the new epoch, and the ids that they miss */
+    uint64_t skipped;          /* that we ourselves were too slow for */
     int64_t rss_before, rss_after; /* bytes, -1 unknown */
     /* per px_id: 1 was wanted and had a price, 2 has a price of the new epoch */
     uint8_t *state;

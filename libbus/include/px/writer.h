@@ -85,7 +85,8 @@ struct px_writer_report {
 };
 
 /* Take the lock, then adopt the bus's segment or build one. System calls.
- * Owner: *out is the caller's until px_writer_close().   Threads: one.
+ * Owner: *out is the caller's until px_writer_close().   Threads: one; a child of fork(2) has no
+ * segment and must not use it.
  * Errors: -EBUSY another feeder holds the bus; -ENOSPC /dev/shm is too small; -EACCES; -EPERM the
  * segment or its lock is another user's, or writable to others; -EINVAL;
  * -EPROTO a file of that name that is not a segment of ours; -ENOMEM. *report is filled always. */
