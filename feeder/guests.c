@@ -202,7 +202,7 @@ int guests_open(struct guests *g, struct fleet *fleet, const struct rearguard *r
     if (rear->pid == 0)
         return 0;
     g->rear = *rear;
-    g->stream.data = malloc(RELAY_STREAM_BYTES + RELAY_PADDING);
+    g->stream.data = calloc(1, RELAY_STREAM_BYTES + RELAY_PADDING);
     int rc = g->stream.data == NULL ? -ENOMEM : 0;
     if (rc == 0)
         rc = net_add(fleet->shared.net, &g->sock, rear->fd, on_stream, g);

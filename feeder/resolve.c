@@ -30,6 +30,7 @@ struct resolve {
     uint32_t last_number;
     int event_fd;
     bool stop;
+    pthread_t thread;
 };
 
 static void keep_addresses(const struct addrinfo *list, struct resolve_answer *answer)
@@ -105,29 +106,39 @@ struct resolve *resolve_new(void)
     struct resolve *r = calloc(1, sizeof *r);
     if (r == NULL)
         return NULL;
-    pthread_t thread;
     pthread_mutex_init(&r->lock, NULL);
     pthread_cond_init(&r->asked, NULL);
     r->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (r->event_fd >= 0 && pthread_create(&thread, NULL, helper, r) == 0) {
-        pthread_detach(thread);
+    if (r->event_fd >= 0 && pthread_create(&r->thread, NULL, helper, r) == 0)
         return r;
-    }
     if (r->event_fd >= 0)
         close(r->event_fd);
     free(r);
     return NULL;
 }
 
-/* The memory is left to a helper that may still be at work on it. */
+/* Nothing interrupts a look-up: a helper that is at one is left alone, with the memory that it
+ * works on. */
 void resolve_free(struct resolve *r)
 {
+    bool working = false;
     if (r == NULL)
         return;
     pthread_mutex_lock(&r->lock);
     r->stop = true;
+    for (size_t i = 0; i < RESOLVE_QUEUE_MAX; i++)
+        working = working || r->entry[i].state == ENTRY_WORKING;
     pthread_cond_signal(&r->asked);
     pthread_mutex_unlock(&r->lock);
+    if (working) {
+        pthread_detach(r->thread);
+        return;
+    }
+    pthread_join(r->thread, NULL);
+    close(r->event_fd);
+    pthread_cond_destroy(&r->asked);
+    pthread_mutex_destroy(&r->lock);
+    free(r);
 }
 
 int resolve_fd(const struct resolve *r)

@@ -119,7 +119,7 @@ def watch(grind, bus):  # noqa: F811
                           stdout=end, stderr=end, env={**os.environ, "TERM": "xterm"}) as process:
         os.close(end)
         shown = b""
-        while b"heartbeat" not in shown:
+        while BTC.encode() not in shown:
             shown += os.read(terminal, 4096)
         os.write(terminal, b"q")
         while True:
