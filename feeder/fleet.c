@@ -117,12 +117,43 @@ static bool carried(const struct fleet *f, uint32_t venue, uint32_t shard, uint3
     return false;
 }
 
-/* A link that leaves is done when another has taken over, and when it is lost before that. */
-static bool relieved(const struct fleet *f, const struct link *l, int64_t now_ns)
+/* What a successor brought first and left to the one that leaves (join.h) is on its way there: it
+ * has so long to come. Meanwhile, and until that connection is gone, successors are left unread, so
+ * that they bring nothing more that is not theirs yet. */
+#define PARTING_NS     INT64_C(500000000)
+#define PARTING_MAX_NS INT64_C(2000000000)
+
+static void withhold_successors(struct fleet *f, const struct link *of, bool on)
 {
-    if (!l->leaving)
-        return false;
-    return l->conn.state != PX_CONN_LIVE || carried(f, l->venue_index, l->shard, l->route, now_ns);
+    for (uint32_t i = 0; i < SUBS_LINKS_MAX; i++) {
+        struct link *l = &f->link[i];
+        if (carries(l, of->venue_index, of->shard, of->route) && !l->leaving &&
+            (!on || l->conn.state == PX_CONN_LIVE))
+            link_withhold(l, on);
+    }
+}
+
+/* A link that leaves is done when another has taken over, and when it is lost before that. */
+static bool relieved(struct fleet *f, struct link *l, int64_t now_ns)
+{
+    if (!l->leaving || l->conn.state != PX_CONN_LIVE)
+        return l->leaving;
+    bool can_go = carried(f, l->venue_index, l->shard, l->route, now_ns);
+    if (can_go != (l->parting_ns != 0)) {
+        l->parting_ns = can_go ? now_ns : 0;
+        withhold_successors(f, l, can_go);
+    }
+    return can_go && now_ns - l->parting_ns >= PARTING_NS;
+}
+
+/* The end of what relieved() began. */
+static void go_on_alone(struct fleet *f, struct link *l, bool wanted, int64_t now_ns)
+{
+    bool there = l->conn.state == PX_CONN_LIVE || l->conn.state == PX_CONN_CLOSING;
+    if (l->parting_ns == 0 || (there && wanted && now_ns - l->parting_ns < PARTING_MAX_NS))
+        return;
+    l->parting_ns = 0;
+    withhold_successors(f, l, false);
 }
 
 bool fleet_relieves(const struct fleet *f, uint32_t venue, int64_t now_ns)
@@ -168,9 +199,11 @@ static void reconcile(struct fleet *f, struct link *l, int64_t now_ns)
 {
     if (l->guest)
         return; /* when it goes is for guests.c to say */
-    bool want = wanted(f, l->venue_index, l->shard, l->route) && !relieved(f, l, now_ns);
+    bool needed = wanted(f, l->venue_index, l->shard, l->route);
+    bool want = needed && !relieved(f, l, now_ns);
     if (want != l->conn.wanted)
         link_want(l, want);
+    go_on_alone(f, l, needed, now_ns);
     if (!want && link_idle(l)) {
         link_release(l);
         return_deflate(f, l);
@@ -214,8 +247,10 @@ void fleet_close(struct fleet *f)
 {
     f->closing = true;
     for (uint32_t i = 0; i < SUBS_LINKS_MAX; i++)
-        if (f->link[i].used)
+        if (f->link[i].used) {
+            link_withhold(&f->link[i], false);
             link_want(&f->link[i], false);
+        }
 }
 
 bool fleet_idle(const struct fleet *f)

@@ -446,6 +446,7 @@ static int prepare(struct link *l, uint32_t venue_index, uint32_t shard, uint32_
     l->shard = shard;
     l->route = route;
     l->planned_end = l->leaving = l->guest = false;
+    l->parting_ns = 0;
     memset(&l->info, 0, sizeof l->info);
     config_endpoint(config, l->venue, &l->limits);
     if (link_set_endpoint(l, n) < 0)

@@ -47,7 +47,7 @@ struct link {
     bool used;
     bool open_in_subs;
     bool paused;      /* unread until the large buffer is free */
-    bool withheld;    /* unread while a guest of its venue brings its last */
+    bool withheld;    /* unread while the one that it follows brings its last */
     bool planned_end; /* the venue has announced it, or it is as old as it may get */
     bool leaving;     /* a successor takes over, then it closes */
     bool guest;       /* a rear-guard's connection: its messages come from guests.c */
@@ -85,6 +85,7 @@ struct link {
     struct ws_deflate *deflate;      /* lent by fleet.c while it is used; NULL: none asked for */
     unsigned char *send; /* LINK_SEND_BYTES, send[send_at, send_len) waits for the socket */
     size_t send_at, send_len;
+    int64_t parting_ns;   /* since when the one that leaves brings its last, 0: it does not yet */
     int64_t pump_ns;      /* when subscriptions want to be asked again */
     int64_t keepalive_ns; /* when the venue's own ping is due */
 };

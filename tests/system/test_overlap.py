@@ -1,12 +1,18 @@
 """Connections that are about to end are succeeded first; two connections at all times. Every trade is
 published once, in order, and no symbol is stale for a moment."""
+import asyncio
 import gzip
 import json
 import signal
+import time
 
 import pytest
+import websockets
+
+from loop_thread import LoopThread
 
 from px import CAPTURES, Sim, bus, wait_for  # noqa: F401
+from test_feeder import trade
 
 SYMBOLS = [f"S{i:03d}USDT" for i in range(20)]
 
@@ -68,6 +74,56 @@ def repeats(err):
     lines = err.splitlines()
     return [line.rsplit("repeated ", 1)[1].split()[0] for line, before in zip(lines[1:], lines)
             if "last message repeated" in line and "takes over" in before]
+
+
+class LateVenue:
+    """A venue whose newest connection is ahead of the one before it, by BEHIND trades at all times: what
+    the old one has not brought when it is closed, the new one has brought already."""
+    BEHIND = 4
+    PAUSE_S = 0.01
+
+    def __init__(self):
+        self.newest = self.served = 0
+        self._thread = LoopThread()
+        self._begun = time.monotonic()
+        self._server = self._thread.do(self._listen())
+        self.url = f"ws://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    async def _listen(self):
+        return await websockets.serve(self._serve, "127.0.0.1", 0, compression=None)
+
+    def last(self, number):
+        ids = int((time.monotonic() - self._begun) / self.PAUSE_S)
+        return ids - (self.BEHIND if number < self.newest else 0)
+
+    async def _serve(self, ws, _path=None):
+        self.newest += 1
+        number = self.newest
+        await ws.send(json.dumps({"result": None, "id": json.loads(await ws.recv())["id"]}))
+        sent = self.last(number)
+        self.served += 1
+        while True:
+            for sent in range(sent + 1, self.last(number) + 1):
+                await ws.send(trade(sent))
+            await asyncio.sleep(self.PAUSE_S)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._thread.stop()
+
+
+def test_what_a_successor_brought_too_early_is_awaited_from_the_one_that_ends(bus, tmp_path):  # noqa: F811
+    config = tmp_path / "feeder.ini"
+    config.write_text("[binance]\nlife_s = 1\n")
+    with LateVenue() as venue:
+        bus.feeder(config=config, endpoint=venue.url)
+        tail = bus.tail_process("binance:BTCUSDT", wait=True, kinds="trade")
+        wait_for(lambda: venue.served >= 5, 40, "four successors")
+        ids = [int(t["trade_id"]) for t in tail.lines() if t["kind"] == "trade"]
+        assert ids == list(range(ids[0], ids[0] + len(ids))) and len(ids) > 100
+        assert bus.counter("gaps") == 0
 
 
 def test_two_connections_go_on_with_one_and_say_who_is_first(bus, tmp_path):  # noqa: F811
