@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "derive.h"
 #include "px/bus.h"
 #include "snapshot.h"
 #include "util.h"
