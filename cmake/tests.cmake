@@ -31,6 +31,17 @@ function(px_c_test)
     endforeach()
 endfunction()
 
+# One run of pytest. It exits 0 for a skipped test: the wrapper turns that into 77, which ctest reports.
+macro(px_py_node name node timeout)
+    add_test(NAME ${name} COMMAND ${PX_PYTHON} ${PROJECT_SOURCE_DIR}/tests/run_pytest.py
+        ${CMAKE_CURRENT_SOURCE_DIR}/${node})
+    set_tests_properties(${name} PROPERTIES LABELS ${T_LABEL} TIMEOUT ${timeout} SKIP_RETURN_CODE 77
+        ENVIRONMENT "PX_BUILD=${CMAKE_BINARY_DIR};PX_SOURCE=${PROJECT_SOURCE_DIR};${PX_TEST_ENV}")
+    if(T_SERIAL)
+        set_tests_properties(${name} PROPERTIES RUN_SERIAL ON)
+    endif()
+endmacro()
+
 # px_py_test(FOLDER system SOURCE test_restart.py LABEL system [TIMEOUT 120] [SERIAL])
 function(px_py_test)
     cmake_parse_arguments(T "SERIAL" "FOLDER;SOURCE;LABEL;TIMEOUT" "" ${ARGN})
@@ -41,18 +52,17 @@ function(px_py_test)
     string(REGEX REPLACE "^test_" "" module ${stem})
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${T_SOURCE})
     file(STRINGS ${T_SOURCE} lines REGEX "^def test_[a-z0-9_]+\\(")
+    # Starting pytest takes longer than most of these tests, so that under sanitizers, where all runs
+    # again, a file is one test. The longest begin first.
+    list(LENGTH lines count)
+    if(PX_SANITIZE AND count GREATER 0)
+        px_py_node(${T_FOLDER}.${module} ${T_SOURCE} 1200)
+        set_tests_properties(${T_FOLDER}.${module} PROPERTIES COST ${count})
+        return()
+    endif()
     foreach(line ${lines})
         string(REGEX REPLACE "^def test_([a-z0-9_]+)\\(.*" "\\1" promise ${line})
-        set(name ${T_FOLDER}.${module}.${promise})
-        # pytest exits 0 for a skipped test: the wrapper turns that into 77, which ctest reports
-        add_test(NAME ${name} COMMAND ${PX_PYTHON} ${PROJECT_SOURCE_DIR}/tests/run_pytest.py
-            ${CMAKE_CURRENT_SOURCE_DIR}/${T_SOURCE}::test_${promise})
-        set_tests_properties(${name} PROPERTIES LABELS ${T_LABEL} TIMEOUT ${T_TIMEOUT}
-            SKIP_RETURN_CODE 77
-            ENVIRONMENT "PX_BUILD=${CMAKE_BINARY_DIR};PX_SOURCE=${PROJECT_SOURCE_DIR};${PX_TEST_ENV}")
-        if(T_SERIAL)
-            set_tests_properties(${name} PROPERTIES RUN_SERIAL ON)
-        endif()
+        px_py_node(${T_FOLDER}.${module}.${promise} ${T_SOURCE}::test_${promise} ${T_TIMEOUT})
     endforeach()
 endfunction()
 

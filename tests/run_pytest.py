@@ -1,6 +1,7 @@
-"""Run one pytest node; exit 77 when it was skipped, so that ctest reports it as skipped. What a test
-prints, such as the times it measured, stands in ctest's log also when it passes. Under sanitizers it
-fails also if any process that the test started, whoever looks at its end, left a report."""
+"""Run one pytest node or file; exit 77 when all of it was skipped, so that ctest reports it as skipped.
+What a test prints, such as the times it measured, stands in ctest's log also when it passes. Under
+sanitizers it fails also if any process that the tests started, whoever looks at its end, left a
+report."""
 import os
 import sys
 import tempfile
