@@ -191,14 +191,15 @@ int decode_array(struct decode *d, const char *frame, size_t len)
     return json_rewind(d->json, &root) != 0 || json_enter(d->json) != 0 ? decode_refuse_json(d) : 0;
 }
 
-int decode_each(struct decode *d, int (*take)(struct decode *d, void *user), void *user)
+static int each(struct decode *d, enum json_type type, const char *other,
+                int (*take)(struct decode *d, void *user), void *user)
 {
     struct json_item item;
     int rc;
     while ((rc = json_next(d->json, &item)) == 1) {
         const struct refusal outer = d->refusal;
-        if (item.type != JSON_OBJECT)
-            rc = refuse(&d->refusal, REFUSED_TYPE, "an element is no object");
+        if (item.type != type)
+            rc = refuse(&d->refusal, REFUSED_TYPE, "%s", other);
         else if ((rc = json_enter(d->json)) != 0)
             return decode_refuse_json(d);
         else
@@ -210,6 +211,16 @@ int decode_each(struct decode *d, int (*take)(struct decode *d, void *user), voi
         d->refusal = outer;
     }
     return rc < 0 ? decode_refuse_json(d) : 0;
+}
+
+int decode_each(struct decode *d, int (*take)(struct decode *d, void *user), void *user)
+{
+    return each(d, JSON_OBJECT, "an element is no object", take, user);
+}
+
+int decode_each_array(struct decode *d, int (*take)(struct decode *d, void *user), void *user)
+{
+    return each(d, JSON_ARRAY, "an element is no array", take, user);
 }
 
 bool decode_keep(struct json_text text, struct decode_kept *kept)

@@ -104,6 +104,8 @@ int decode_into(struct decode *d, const char *key, const char *inner);
  * and the next element is looked at. An element of another type than object is given as refused. 0,
  * or -EBADMSG of the parser. */
 int decode_each(struct decode *d, int (*take)(struct decode *d, void *user), void *user);
+/* The same of elements that are arrays. */
+int decode_each_array(struct decode *d, int (*take)(struct decode *d, void *user), void *user);
 
 /* The whole document, which has to be an array: JSON to its last byte, and entered. 0, or -EBADMSG
  * refused, and given so. */

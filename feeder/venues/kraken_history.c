@@ -74,8 +74,9 @@ static int take_side(struct decode *d, const struct json_item *item, uint16_t *f
     return 0;
 }
 
-static int take_trade(struct decode *d, const struct venue_hole *hole)
+static int take_trade(struct decode *d, void *user)
 {
+    const struct venue_hole *hole = user;
     struct refusal *r = &d->refusal;
     struct json_item place[PLACES];
     struct venue_event event = {0};
@@ -94,25 +95,6 @@ static int take_trade(struct decode *d, const struct venue_hole *hole)
         return rc;
     history_give(d, hole, &event, place[PLACE_ID].text);
     return 0;
-}
-
-static int take_trades(struct decode *d, const struct venue_hole *hole)
-{
-    struct json_item item;
-    int rc;
-    while ((rc = json_next(d->json, &item)) == 1) {
-        const struct refusal outer = d->refusal;
-        if (item.type != JSON_ARRAY)
-            rc = refuse(&d->refusal, REFUSED_TYPE, "an element is no array");
-        else if ((rc = json_enter(d->json)) != 0 || (rc = take_trade(d, hole)) < 0)
-            rc = -EBADMSG;
-        if (rc != 0 && d->refusal.error == NULL)
-            return decode_refuse_json(d);
-        if (rc != 0)
-            decode_give_refusal(d);
-        d->refusal = outer;
-    }
-    return rc < 0 ? decode_refuse_json(d) : 0;
 }
 
 /* The pair has a name of the venue's own there: what is an array is what was asked for. */
@@ -143,6 +125,7 @@ static int on_answer(struct json *json, const char *body, size_t len, const stru
                      const struct venue_sink *sink)
 {
     struct decode d = history_start(json, sink, "kraken");
+    struct venue_hole asked = *hole;
     struct decode_fields f;
     int rc = decode_root(&d, body, len, root_names, ROOT_NAMES, &f);
     if (rc < 0 || gives_words(&d))
@@ -152,7 +135,7 @@ static int on_answer(struct json *json, const char *body, size_t len, const stru
         return decode_end(&d, decode_give_refusal(&d));
     }
     rc = enter_trades(&d);
-    return decode_end(&d, rc != 0 ? rc : take_trades(&d, hole));
+    return decode_end(&d, rc != 0 ? rc : decode_each_array(&d, take_trade, &asked));
 }
 
 const struct venue_history kraken_history = {
